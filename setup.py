@@ -1,0 +1,11 @@
+"Hand the requirements and the command in settings.ini to setuptools; all else is in pyproject.toml."
+from configparser import ConfigParser
+from setuptools import setup
+
+cfg = ConfigParser(delimiters=['='])
+cfg.read('settings.ini', encoding='utf-8')
+cfg = cfg['DEFAULT']
+
+setup(install_requires=cfg['requirements'].split(),
+      extras_require={'dev': cfg['dev_requirements'].split()},
+      entry_points={'console_scripts': [cfg['console_scripts']], 'nbdev': ['colorfast=colorfast._modidx:d']})
