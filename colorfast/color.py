@@ -64,15 +64,14 @@ def rgb2L(x): # `(...,3,H,W)` sRGB in [0,1]
     y = sum(float(w)*lin[...,i:i+1,:,:] for i,w in enumerate(_TO_XYZ[1]))
     return 1.16*_f(y)-0.16
 
-# %% ../nbs/00_color.ipynb #92de441d
+# %% ../nbs/00_color.ipynb #47bc57fb
 FILMS = {'luma': tuple(float(w) for w in _TO_XYZ[1]), 'panchromatic': (.30,.40,.30), 'orthochromatic': (.05,.50,.45), 'blue': (.02,.13,.85)}
 
-def film_luma(x, # `(N,3,H,W)` sRGB in [0,1]
+def film_luma(lin, # `(N,3,H,W)` linear RGB in [0,1]
               weights # a film's name, or `(N,3)` non-negative weights that sum to 1
              ):
     "Lightness `(N,1,H,W)` in [0,1] as a film with these `weights` over linear red, green, blue would record it."
     if isinstance(weights, str): weights = np.array([FILMS[weights]], dtype=np.float32)
-    lin = srgb2linear(x)
     y = sum(weights[:,i,None,None,None]*lin[:,i:i+1] for i in range(3))
     return 1.16*_f(y)-0.16
 
