@@ -61,19 +61,19 @@ class LossCurve(Callback):
         ax.set(xlabel='step', ylabel='loss'); ax.legend()
         Path(self.fname).parent.mkdir(parents=True, exist_ok=True); fig.savefig(self.fname)
 
-# %% ../nbs/08_callbacks.ipynb #98a5b9bc
+# %% ../nbs/08_callbacks.ipynb #82e3779a
 class Checkpoint(Callback):
     "After every epoch save the run to `fname`; `resume` continues it."
     order = 85
     def __init__(self, fname): self.fname = Path(fname)
-    def _kept(self): return {type(c).__name__:c for c in self.learn.cbs if hasattr(c, 'load_state_dict') and c is not self}
+    def _kept(self): return {type(c).__name__:c for c in self.learn.cbs if hasattr(type(c), 'load_state_dict')}
     def before_fit(self):
         if getattr(self, 'pending', None):
             for k,c in self._kept().items(): c.load_state_dict(self.pending['cbs'][k])
             self.pending = None
     def after_epoch(self):
         self.fname.parent.mkdir(parents=True, exist_ok=True); tmp = self.fname.with_suffix('.tmp')
-        torch.save({'model':self.model.state_dict(), 'opt':self.opt.state_dict(), 'epoch':self.epoch+1, 'rng':torch.get_rng_state(),
+        torch.save({'model':self.model.state_dict(), 'opt':self.opt.state_dict()['state'], 'epoch':self.epoch+1, 'rng':torch.get_rng_state(),
                     'cbs':{k:c.state_dict() for k,c in self._kept().items()}}, tmp)
         os.replace(tmp, self.fname)
     def resume(self, learn):
@@ -82,5 +82,5 @@ class Checkpoint(Callback):
         s = self.pending = torch.load(self.fname, map_location='cpu', weights_only=True)
         learn.model.load_state_dict(s['model'])
         if learn.opt is None: learn.create_opt()
-        learn.opt.load_state_dict(s['opt']); torch.set_rng_state(s['rng'])
+        learn.opt.load_state_dict({**learn.opt.state_dict(), 'state':s['opt']}); torch.set_rng_state(s['rng'])
         return s['epoch']

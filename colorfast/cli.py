@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['app', 'SHORT', 'UsageError', 'say', 'command', 'load_pickle', 'load_model', 'color_photo', 'color_files', 'summary',
-           'color_pipe', 'predict', 'export', 'info', 'train', 'main']
+           'predict', 'export', 'info', 'train', 'main']
 
-# %% ../nbs/20_cli.ipynb #97381f50
+# %% ../nbs/20_cli.ipynb #08ecd9a9
 import json, sys
+from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -16,7 +17,7 @@ import typer
 from fastcore.docments import docments
 from . import __version__
 
-# %% ../nbs/20_cli.ipynb #c72936d0
+# %% ../nbs/20_cli.ipynb #3d701ee8
 class UsageError(Exception): "A command that cannot be carried out as it was given, in one sentence."
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -25,7 +26,7 @@ SHORT = {'out':'-o', 'model':'-m', 'quiet':'-q'}
 def say(msg): print(f'colorfast: {msg}', file=sys.stderr, flush=True)
 
 def _option(name, p, doc):
-    if p.kind is p.POSITIONAL_OR_KEYWORD: return typer.Argument(help=doc)
+    if p.kind is p.POSITIONAL_OR_KEYWORD: return typer.Argument(metavar=name.upper(), help=doc)
     return typer.Option('--'+name.rstrip('_').replace('_','-'), *filter(None, [SHORT.get(name)]), help=doc)
 
 def _sentence(e):
@@ -56,18 +57,20 @@ def _version(value:bool):
 def _root(version:Annotated[bool, typer.Option('--version', callback=_version, is_eager=True, help='Show the version and exit.')]=False):
     "Color black-and-white photographs. Photos stay as they are, with their size, lightness and metadata; the results go to a folder of their own."
 
-# %% ../nbs/20_cli.ipynb #afdabe51
+# %% ../nbs/20_cli.ipynb #7e13fc98
 def load_pickle(fn, trust_pickle=False, device='auto'):
     "The `Colorizer` of an exported fastai learner, which can run any code: only if `trust_pickle`."
     from colorfast.inference import Colorizer, ModelError
     if not trust_pickle: raise ModelError(f'{fn} is a pickle, which can run any code when it is loaded: take a model folder, or add --trust-pickle if you trust its maker.')
     if not Path(fn).is_file(): raise ModelError(f'There is no file {fn}.')
-    import warnings
+    import warnings, numpy as np
     from fastai.learner import load_learner
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # about the pickle, which the user has answered for
-        try: c = Colorizer.from_learner(load_learner(fn, cpu=device not in ('cuda','mps')))
-        except Exception as e: raise ModelError(f'{fn} cannot be loaded as a fastai learner: {e}') from e
+        try:
+            c = Colorizer.from_learner(load_learner(fn, cpu=device not in ('cuda','mps')))
+            c.predict_ab(np.zeros((64,64), np.float32))
+        except Exception as e: raise ModelError(f'{fn} cannot be loaded as a fastai learner that colors: {e}') from e
     return c
 
 def load_model(model='default', device='auto', trust_pickle=False):
@@ -76,23 +79,47 @@ def load_model(model='default', device='auto', trust_pickle=False):
     if Path(model).suffix.lower() in ('.pkl','.pickle') and not Path(model).is_dir(): return load_pickle(model, trust_pickle, device)
     return Colorizer.from_pretrained(model, device)
 
-# %% ../nbs/20_cli.ipynb #d5c93936
-def color_photo(c, src, dst, overwrite=False, all_=False, **kwargs):
-    "Color the file `src` into `dst`; why it was skipped, or None."
+# %% ../nbs/20_cli.ipynb #c46a6273
+def _stdout(px, photo):
+    "Write a picture to stdout, complete or not at all."
+    import io
+    from colorfast.photos import PhotoError, save_photo
+    save_photo(px, b := io.BytesIO(), photo)
+    try: sys.stdout.buffer.write(b.getvalue()); sys.stdout.buffer.flush()
+    except OSError as e:
+        sys.stdout = None  # what could not be written now cannot be at exit either
+        raise PhotoError(f'stdout: {e.strerror}; write to a file with -o.') from e
+
+def color_photo(c, # `Colorizer`
+                src, # photo file, or - for stdin
+                dst, # file to write, or - for stdout
+                overwrite=False, all_=False, **kwargs):
+    "Color one photo; why it was skipped, or None. One in color passes through to stdout as it is."
     from colorfast.inference import open_photo, save_photo
-    if Path(dst).exists() and not overwrite: return 'already there'
-    photo = open_photo(src)
-    if photo.is_color and not all_: return 'already in color'
-    save_photo(c.color(photo, **kwargs), dst, photo, overwrite=overwrite)
+    if dst != '-' and Path(dst).exists() and not overwrite: return 'already there'
+    photo = open_photo(sys.stdin.buffer.read() if src == '-' else src)
+    skip = photo.is_color and not all_
+    if dst == '-': _stdout(photo.pixels if skip else c.color(photo, **kwargs), photo)
+    elif not skip: save_photo(c.color(photo, **kwargs), dst, photo, overwrite=overwrite)
+    return 'already in color' if skip else None
+
+@contextmanager
+def _warnings():
+    "Say what was warned of inside, unless it failed altogether."
+    import warnings
+    with warnings.catch_warnings(record=True) as ws: yield
+    for w in ws: say(w.message)
+
+def _name(src): return 'the picture' if src == '-' else str(src)
 
 def _failure(src, e):
     "One sentence for the exception `e` at the photo `src`; the traceback too if it is our mistake."
     from colorfast.inference import HintError, PhotoError
     if isinstance(e, PhotoError): return str(e)
-    if isinstance(e, HintError): return f'{src}: {e}'
-    if isinstance(e, MemoryError): return f'{src}: there is not enough memory for it; make it smaller first.'
+    if isinstance(e, HintError): return f'{_name(src)}: {e}'
+    if isinstance(e, MemoryError): return f'{_name(src)}: there is not enough memory for it; make it smaller first.'
     import traceback; traceback.print_exception(e)
-    return f'{src}: a mistake in colorfast itself ({type(e).__name__}, above): please report it.'
+    return f'{_name(src)}: a mistake in colorfast itself ({type(e).__name__}, above): please report it.'
 
 def _track(pairs, quiet):
     "`pairs`, with a progress bar and the time left on a terminal."
@@ -109,10 +136,10 @@ def color_files(c, # `Colorizer`
     for src,dst in _track(pairs, quiet):
         try:
             if isinstance(dst, Exception): raise dst
-            why = color_photo(c, src, dst, overwrite, all_, **kwargs)
+            with _warnings(): why = color_photo(c, src, dst, overwrite, all_, **kwargs)
         except Exception as e: report['failed'].append({'src':str(src), 'error':_failure(src, e)}); say(report['failed'][-1]['error']); continue
         report['skipped' if why else 'colored'].append({'src':str(src), 'dst':str(dst), **({'why':why} if why else {})})
-        if why == 'already in color' and not quiet: say(f'{src}: skipped, already in color (--all colors it anyway).')
+        if why == 'already in color' and not quiet: say(f'{_name(src)}: skipped, already in color (--all colors it anyway).')
     return report
 
 # %% ../nbs/20_cli.ipynb #e24ddec1
@@ -128,29 +155,7 @@ def summary(report, # from `color_files`
     if report['failed']: parts.append(f'{len(report["failed"])} failed (named above)')
     return ', '.join(parts)+'.'
 
-# %% ../nbs/20_cli.ipynb #1961ac0d
-def _stdout(data):
-    from colorfast.photos import PhotoError
-    try: sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
-    except BrokenPipeError: raise
-    except OSError as e:
-        sys.stdout = None  # what could not be written now cannot be at exit either
-        raise PhotoError(f'stdout: {e.strerror}; choose another place with -o.') from e
-
-def color_pipe(c, # `Colorizer`
-               src, # a file, or - for stdin
-               dst, # a file, or - for stdout
-               overwrite=False, all_=False, **kwargs):
-    "Color one photo, read from or written to a pipe."
-    import io
-    from colorfast.inference import open_photo, save_photo
-    photo = open_photo(sys.stdin.buffer.read() if src == '-' else src)
-    skip = photo.is_color and not all_
-    if skip: say(f'{"the picture" if src == "-" else src} is already in color and stays as it is (--all colors it anyway).')
-    px = photo.pixels if skip else c.color(photo, **kwargs)
-    if dst != '-': return save_photo(px, dst, photo, overwrite=overwrite)
-    save_photo(px, b := io.BytesIO(), photo); _stdout(b.getvalue())
-
+# %% ../nbs/20_cli.ipynb #856c3db7
 def _check_pipe(src, out, json_):
     "`UsageError` for what a pipe cannot do."
     if len(src) > 1: raise UsageError('a pipe holds one photo: give - or one file alone.')
@@ -160,23 +165,28 @@ def _check_pipe(src, out, json_):
     if out == '-' and json_: raise UsageError('stdout cannot hold both the picture and --json: add -o FILE.')
     if out != '-' and Path(out).is_dir(): raise UsageError(f'{out} is a folder: give -o a file for the photo from the pipe.')
 
-# %% ../nbs/20_cli.ipynb #4bac555f
-def _predict_pipe(c, src, out, quiet, json_, kwargs):
-    from colorfast.inference import HintError, PhotoError
-    try: color_pipe(c, src, out, **kwargs)
-    except (PhotoError,HintError,MemoryError) as e: say(_failure('the picture' if src == '-' else src, e)); raise typer.Exit(1)
+def _check_out(out):
+    "`UsageError` before any work if nothing can be written to the folder `out`."
+    import os
+    top = next(o for o in (Path(out).absolute(), *Path(out).absolute().parents) if o.exists())
+    if not top.is_dir(): raise UsageError(f'{top} is a file, so the results cannot go to {out}: choose another folder with -o.')
+    if not os.access(top, os.W_OK): raise UsageError(f'{top} cannot be written to: choose another folder with -o.')
 
-def _predict_files(c, src, out, quiet, json_, kwargs):
-    import time
+def _pairs(src, out, json_):
+    "(source, destination) of each photo, with - for stdin and stdout."
     from colorfast.photos import find_photos
-    start,pairs = time.time(),list(find_photos(src, out))
-    report = color_files(c, pairs, quiet=quiet, **kwargs)
-    seconds = time.time()-start
-    if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('no photos found: give photos, or folders that hold some.')
+    if out == '-' or src == ['-']: _check_pipe(src, out, json_); return [(src[0],out)]
+    if '-' in src: raise UsageError('a pipe holds one photo: give - alone.')
+    _check_out(out)
+    return list(find_photos(src, out))
+
+def _finish(report, out, seconds, quiet, json_):
+    "Print what was done; exit status 1 if something failed."
     if json_: print(json.dumps({**report, 'out':str(out), 'seconds':round(seconds, 2)}, indent=2))
-    if not quiet: say(summary(report, out, seconds))
+    if not quiet and out != '-': say(summary(report, out, seconds))
     if report['failed']: raise typer.Exit(1)
 
+# %% ../nbs/20_cli.ipynb #bc74283f
 @command
 def predict(src:list[str], # photos, folders (searched to the bottom), or - for one photo from a pipe
             *,
@@ -195,17 +205,18 @@ def predict(src:list[str], # photos, folders (searched to the bottom), or - for 
            ):
     "Color photos. Those already in color or finished are skipped, and nothing is overwritten."
     from colorfast.inference import check_options, read_hints
-    pipe = '-' in src or out == '-'
-    out = out or ('-' if pipe else 'colorized')
-    if pipe: _check_pipe(src, out, json_)
+    import time
+    out = out or ('-' if '-' in src else 'colorized')
     try: check_options(vividness, size, quality)
     except ValueError as e: raise UsageError(str(e)) from None
-    kwargs = dict(hints=read_hints(hints), vividness=vividness, size=size, quality=quality, overwrite=overwrite, all_=all_)
-    c = load_model(model, device, trust_pickle)
-    if pipe: _predict_pipe(c, src[0], out, quiet, json_, kwargs)
-    else: _predict_files(c, src, out, quiet, json_, kwargs)
+    options = dict(hints=read_hints(hints), vividness=vividness, size=size, quality=quality)
+    pairs = _pairs(src, out, json_)
+    c,start = load_model(model, device, trust_pickle),time.time()
+    report = color_files(c, pairs, overwrite, all_, quiet, **options)
+    if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('no photos found: give photos, or folders that hold some.')
+    _finish(report, out, time.time()-start, quiet, json_)
 
-# %% ../nbs/20_cli.ipynb #975a0f0e
+# %% ../nbs/20_cli.ipynb #3ddee0db
 @command
 def export(learner:str, # a fastai learner, as `learn.export()` wrote it
            *,
@@ -214,7 +225,7 @@ def export(learner:str, # a fastai learner, as `learn.export()` wrote it
            overwrite:bool=False, # replace the model that is there
            trust_pickle:bool=False # needed: a .pkl can run any code when it is loaded
           ):
-    "Turn a trained fastai learner into a model folder for predict."
+    "Make a model folder from a fastai learner."
     from colorfast.inference import may_write
     may_write(out, overwrite)
     c = load_pickle(learner, trust_pickle)
@@ -232,7 +243,7 @@ def info(model:str='default', # a built-in model, a model folder, or a hub id us
          *,
          json_:bool=False # print config.json as it is
         ):
-    "Show what a model is: its network, training data, recipe, metrics and files."
+    "Show a model's network, data, recipe and metrics."
     from colorfast.inference import FILES, builtin_models, model_folder, read_config
     folder = model_folder(model); config = read_config(folder)
     if json_: return print(json.dumps(config, indent=2))
@@ -262,13 +273,12 @@ def train(photos:str, # folder of color photos, searched to the bottom
     about = {'name':recipe, 'seed':seed, **({'epochs':epochs} if epochs else {})}
     say(f'wrote {Colorizer.from_learner(learn, model=RECIPES[recipe].model, recipe=about, data=str(photos)).save(out, overwrite)}.')
 
-# %% ../nbs/20_cli.ipynb #39f4affa
+# %% ../nbs/20_cli.ipynb #ad6b32bd
 def main():
     "The `colorfast` command."
-    import signal, warnings
+    import signal
     for o in (sys.stdout,sys.stderr):
         if hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
-    warnings.showwarning = lambda msg, *args, **kwargs: say(msg)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     app(prog_name='colorfast')
 

@@ -121,7 +121,7 @@ def test_unknown_model(tmp_path, monkeypatch, name, says):
 def test_hub_model_without_a_network(monkeypatch, tmp_path):
     import huggingface_hub.constants as k
     monkeypatch.setattr(k, 'HF_HUB_OFFLINE', True); monkeypatch.setattr(k, 'HF_HUB_CACHE', str(tmp_path))
-    with pytest.raises(ModelError, match='somebody/some-model could not be fetched'): Colorizer.from_pretrained('somebody/some-model')
+    with pytest.raises(ModelError, match='no folder somebody/some-model, and no model of that name could be fetched'): Colorizer.from_pretrained('somebody/some-model')
 
 HTML = b'\n<!DOCTYPE html><html><body>404</body></html>'
 @pytest.mark.parametrize('file,data,says', [
@@ -235,6 +235,9 @@ def test_other_weights(saved, tmp_path):
     config = json.loads((saved/'config.json').read_text()); config['model']['dims'] = [8,8,8,8]
     (tmp_path/'m'/'config.json').write_text(json.dumps(config))
     with pytest.raises(ModelError, match='does not fit'): Colorizer.from_pretrained(tmp_path/'m', device='torch')
+
+    config['model'] = {}; (tmp_path/'m'/'config.json').write_text(json.dumps(config))
+    with pytest.raises(ModelError, match='no network'): Colorizer.from_pretrained(tmp_path/'m', device='torch')
 
 def test_same_colors_at_other_sizes(saved):
     c = Colorizer.from_pretrained(saved)
