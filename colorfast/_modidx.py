@@ -320,4 +320,5 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'colorfast.recipes.fit_calibration': ('recipes.html#fit_calibration', 'colorfast/recipes.py'),
                                    'colorfast.recipes.fit_recipe': ('recipes.html#fit_recipe', 'colorfast/recipes.py'),
                                    'colorfast.recipes.get_recipe': ('recipes.html#get_recipe', 'colorfast/recipes.py'),
+                                   'colorfast.recipes.run_hours': ('recipes.html#run_hours', 'colorfast/recipes.py'),
                                    'colorfast.recipes.train_recipe': ('recipes.html#train_recipe', 'colorfast/recipes.py')}}}

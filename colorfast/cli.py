@@ -216,7 +216,7 @@ def predict(src:list[str], # photos, folders (searched to the bottom), or - for 
     if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('no photos found: give photos, or folders that hold some.')
     _finish(report, out, time.time()-start, quiet, json_)
 
-# %% ../nbs/20_cli.ipynb #3ddee0db
+# %% ../nbs/20_cli.ipynb #8895a043
 @command
 def export(learner:str, # a fastai learner, as `learn.export()` wrote it
            *,
@@ -257,21 +257,21 @@ def train(photos:str, # folder of color photos, searched to the bottom
           recipe:str='default', # architecture, schedule and losses by name
           weights:str=None, # file with the encoder's ImageNet weights [from the hub]
           epochs:int=None, # of every stage [the recipe's]
+          crop:int=None, # side of the training crops in pixels, a multiple of 32 [the recipe's]
           seed:int=42, # of everything random
           run:str=None, # folder for checkpoints and logs [runs/RECIPE]
           resume:bool=False, # go on with the run that is there
+          card:str=None, # JSON file of further entries for config.json: data, licence, limits
           overwrite:bool=False # replace the model that is there
          ):
     "Train a model with a recipe, and write its folder. Best on a GPU."
-    from colorfast.inference import Colorizer, may_write
-    may_write(out, overwrite)
     if not Path(photos).is_dir(): raise UsageError(f'{photos} is not a folder: give one of color photos.')
-    if weights and not Path(weights).is_file(): raise UsageError(f'There is no weights file {weights}.')
-    from colorfast.recipes import RECIPES, train_recipe
-    if recipe not in RECIPES: raise UsageError(f'There is no recipe {recipe!r}: take one of {", ".join(RECIPES)}.')
-    learn = train_recipe(recipe, photos, run=run, weights=weights, epochs=epochs, seed=seed, resume=resume)
-    about = {'name':recipe, 'seed':seed, **({'epochs':epochs} if epochs else {})}
-    say(f'wrote {Colorizer.from_learner(learn, model=RECIPES[recipe].model, recipe=about, data=str(photos)).save(out, overwrite)}.')
+    for what,fn in (('weights',weights),('card',card)):
+        if fn and not Path(fn).is_file(): raise UsageError(f'There is no {what} file {fn}.')
+    from colorfast.recipes import train_recipe
+    try: train_recipe(recipe, photos, out, card=card, overwrite=overwrite, run=run, weights=weights, epochs=epochs, crop=crop, seed=seed, resume=resume)
+    except (ValueError,FileExistsError) as e: raise UsageError(str(e)) from e
+    say(f'wrote {out}.')
 
 # %% ../nbs/20_cli.ipynb #ad6b32bd
 def main():
