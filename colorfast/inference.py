@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PIVOT', 'MODELS', 'FILES', 'DEVICES', 'SCALES', 'ModelError', 'HintError', 'render_shape', 'shrink', 'pad32',
-           'read_hints', 'hint_planes', 'calibrate', 'uncurve', 'full_size', 'builtin_models', 'model_folder',
-           'read_config', 'check_weights', 'OnnxNet', 'TorchNet', 'load_torch', 'load_net', 'half_state', 'half_onnx',
-           'to_onnx', 'model_card', 'may_write', 'write_folder', 'check_options', 'to_pil', 'Colorizer']
+           'read_hints', 'hint_pixel', 'hint_planes', 'similarity', 'spread', 'paint', 'calibrate', 'uncurve',
+           'full_size', 'builtin_models', 'model_folder', 'read_config', 'check_weights', 'OnnxNet', 'TorchNet',
+           'load_torch', 'load_net', 'half_state', 'half_onnx', 'to_onnx', 'model_card', 'may_write', 'write_folder',
+           'check_options', 'to_pil', 'Colorizer']
 
 # %% ../nbs/09_inference.ipynb #b36a5e5e
 import json, re, shutil, tempfile
@@ -44,7 +45,7 @@ def pad32(x, # `(C,h,w)`
     inner = (..., *(slice(a, a+n) for (a,_),n in zip(pads, x.shape[-2:])))
     return np.pad(x, [(0,0),*pads], mode=mode), inner
 
-# %% ../nbs/09_inference.ipynb #a0d1f61c
+# %% ../nbs/09_inference.ipynb #60e9b2bc
 def _hint(i, o):
     from PIL import ImageColor
     if not isinstance(o, dict) or not {'x','y','color'} <= set(o): raise HintError(f'Hint {i} is {json.dumps(o)}: write it as {{"x":120, "y":80, "color":"#7a1f2b"}}.')
@@ -65,6 +66,15 @@ def read_hints(hints # a JSON file, or its content: a list of `{"x","y","color"}
     if not isinstance(hints or [], (list,tuple)): raise HintError(f'Hints are a list such as [{{"x":120, "y":80, "color":"#7a1f2b"}}], not {type(hints).__name__}.')
     return [o if isinstance(o, tuple) else _hint(i, o) for i,o in enumerate(hints or [], 1)]
 
+def hint_pixel(x, y, # point in the photo
+               photo_shape, # `(H,W)` of the photo
+               shape # `(h,w)` of the picture that the network sees
+              ):
+    "Row and column of the point in the small picture, or `HintError` if it is outside."
+    (H,W),(h,w) = photo_shape,shape
+    if not (0 <= x < W and 0 <= y < H): raise HintError(f'The hint at x={x:g}, y={y:g} is outside the picture, which is {W} x {H} pixels.')
+    return int((y+.5)*h/H), int((x+.5)*w/W)
+
 def hint_planes(hints, # from `read_hints`
                 photo_shape, # `(H,W)` of the photo, which the hints count in
                 shape, # `(h,w)` of the planes
@@ -72,12 +82,35 @@ def hint_planes(hints, # from `read_hints`
                ):
     "Planes `(3,h,w)`: hint a, hint b, mask; zero where there is no hint."
     planes = np.zeros((3,*shape), dtype=np.float32)
-    (H,W),(h,w) = photo_shape,shape
     for x,y,ab in hints:
-        if not (0 <= x < W and 0 <= y < H): raise HintError(f'The hint at x={x:g}, y={y:g} is outside the picture, which is {W} x {H} pixels.')
-        c,r = int((x+.5)*w/W), int((y+.5)*h/H)
+        r,c = hint_pixel(x, y, photo_shape, shape)
         planes[:, max(0,r-radius):r+radius+1, max(0,c-radius):c+radius+1] = np.array([*ab, 1], dtype=np.float32)[:,None,None]
     return planes
+
+# %% ../nbs/09_inference.ipynb #2edeaac4
+def similarity(L, # `(h,w)`
+               ab # `(2,h,w)`, what the network paints without hints
+              ):
+    "Smoothed `(3,h,w)` picture in which a distance of 1 is a clear difference: 12 of L*, 6.6 of a* or b*."
+    import cv2
+    return np.stack([cv2.GaussianBlur(o, (0,0), 2)/s for o,s in ((L,.12),(ab[0],.06),(ab[1],.06))])
+
+def spread(at, # (row, column) of the hint
+           look, # `(3,h,w)` from `similarity`
+           reach:float=8. # distance at which the weight has fallen to 1/e
+          ):
+    "Weights `(h,w)` in [0,1]: how much each pixel belongs to the thing at `at`."
+    from skimage.graph import MCP_Geometric
+    cost = 2*reach/max(look.shape) + ((look-look[:,at[0],at[1],None,None])**2).sum(0)  # even in fog it ends within half the picture
+    return np.exp(-(MCP_Geometric(cost).find_costs([at])[0]/reach)**2).astype(np.float32)
+
+def paint(ab, # `(2,h,w)` from the network
+          colors, # `(n,2)`, a color for each hint
+          weights # `(n,h,w)` from `spread`
+         ):
+    "`ab` with each hint's color over what belongs to it."
+    own = weights**4/np.maximum((weights**4).sum(0), 1e-12)
+    return ab + weights.max(0)*(np.einsum('nc,nhw->chw', colors, own)-ab)
 
 # %% ../nbs/09_inference.ipynb #df46bc8d
 PIVOT = .15  # chroma that `expand` leaves as it is, in units of ab/110
@@ -317,7 +350,7 @@ def to_pil(pixels, # `(H,W,3)`, 8 or 16 bits
     px = pixels if alpha is None else np.dstack([pixels, alpha])
     return Image.fromarray(px if px.dtype==np.uint8 else ((px.astype(np.uint32)+128)//257).astype(np.uint8))
 
-# %% ../nbs/09_inference.ipynb #36d6fa9a
+# %% ../nbs/09_inference.ipynb #4a3f23cb
 class Colorizer:
     "A model that colors photographs."
     def __init__(self, net, # from `(N,4,H,W)` to `(N,3,H,W)`, numpy
@@ -344,10 +377,17 @@ class Colorizer:
     @property
     def calibration(self): return self.config.get('calibration', {})
 
-    def _input(self, L, hints, shape):
-        planes = hint_planes(hints, L.shape, shape, self.config.get('hint_radius', 3))
-        planes[:2] = uncurve(planes[:2], **self.calibration)
-        return np.concatenate([shrink(L, shape)[None], planes])
+    def _hints(self, hints): return [(x, y, uncurve(ab[:,None], **self.calibration)[:,0]) for x,y,ab in hints]
+
+    def _guided(self, L, hints, photo_shape, flip):
+        "`ab` `(2,h,w)` for the small `L`, in two passes: what is there, then how the hints change it."
+        x = np.concatenate([L[None], np.zeros((3,*L.shape), np.float32)])
+        ab = self._ab(x, flip)
+        if not hints: return ab
+        x[1:] = hint_planes(hints, photo_shape, L.shape, self.config.get('hint_radius', 3))
+        look = similarity(L, ab)
+        weights = np.stack([spread(hint_pixel(*h[:2], photo_shape, L.shape), look) for h in hints])
+        return paint(self._ab(x, flip), np.stack([h[2] for h in hints]), weights)
 
     def _ab(self, x, flip):
         p,inner = pad32(x)
@@ -362,7 +402,7 @@ class Colorizer:
         "What the network paints: `ab` `(2,h,w)` at render size, before calibration."
         import cv2
         shapes = sorted({render_shape(*L.shape, round((size or self.config['size'])*s)) for s in SCALES[quality]})
-        abs_ = [self._ab(self._input(L, hints, o), flip=quality=='best') for o in shapes]
+        abs_ = [self._guided(shrink(L, o), self._hints(hints), L.shape, flip=quality=='best') for o in shapes]
         w,h = shapes[-1][::-1]
         return np.mean([[cv2.resize(c, (w,h), interpolation=cv2.INTER_CUBIC) for c in o] for o in abs_], 0, dtype=np.float32)
 
