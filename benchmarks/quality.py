@@ -1,9 +1,11 @@
 """Colours the grey versions of colour photos with the shipped settings and compares with the originals, beside the grey
 picture, one mean tint for all, and the true colours at half strength.
 
-    python benchmarks/quality.py PHOTOS [--limit N] [-o DIR] [--model default]
+    python benchmarks/quality.py PHOTOS [--limit N] [-o DIR] [--model default] [--record]
 
-Writes DIR/colorized/*.png, DIR/contact_sheet.jpg (grey | ours | original) and DIR/table.csv."""
+Writes DIR/colorized/*.png, DIR/contact_sheet.jpg (grey | ours | original) and DIR/table.csv; with --record
+the row of ours also into the model's config.json and card."""
+import json
 from argparse import ArgumentParser
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -53,10 +55,18 @@ def colorize(files, greys, root, out, model):
         Image.fromarray(pic).save(dst)
         yield pic
 
+def record(model, metrics):
+    "Put `metrics` into the model folder's configuration and card."
+    from colorfast.inference import model_card, model_folder, read_config
+    folder = model_folder(model); config = {**read_config(folder), 'metrics': metrics}
+    (folder/'config.json').write_text(json.dumps(config, indent=2)+'\n', encoding='utf-8')
+    (folder/'README.md').write_text(model_card(config), encoding='utf-8')
+
 def main():
     p = ArgumentParser(description='Colours against the originals')
     p.add_argument('photos', type=Path, help='folder of colour photos'); p.add_argument('--limit', type=int, help='only so many, spread over the folder')
     p.add_argument('-o', '--out', type=Path, default=Path('runs/quality')); p.add_argument('--model', default='default')
+    p.add_argument('--record', action='store_true', help="write ours into the model's config.json and card")
     o = p.parse_args()
     files = photos(o.photos); files = spread(files, o.limit or len(files))
     truth = [np.array(Image.open(f).convert('RGB')) for f in files]
@@ -76,5 +86,6 @@ def main():
     table.round(4).to_csv(o.out/'table.csv')
     print(table.round(2).to_string())
     print(f'{len(files)} photos, CF of the originals {gt:.1f}. "CF set": |mean CF - theirs|, "CF each": mean |CF - its own|. Pictures in {o.out}')
+    if o.record: record(o.model, {'photos': f'{len(files)}, not trained on', **table.loc['ours'].round(3).to_dict(), 'CF of the originals': round(float(gt), 1)})
 
 if __name__=='__main__': main()

@@ -4,7 +4,7 @@
 
 One 256 px forward of the model against a ResNet34 DynamicUnet, both in ONNX Runtime, taking turns; the whole process of
 `colorfast predict` on 1 and 12 megapixels; `colorfast --help`."""
-import os, subprocess, sys, tempfile, warnings
+import os, subprocess, sys, tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 from statistics import median
@@ -21,14 +21,12 @@ def two_cores():
     if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 
 def export_resnet34(path):
-    "fastai's DynamicUnet on ResNet34, reading `(1,4,256,256)`, as ONNX."
-    import torch
-    from fastai.vision.all import ToTensorBase, create_unet_model, resnet34
-    net = create_unet_model(resnet34, 2, (256,256), pretrained=False, n_in=4).eval()
-    net.layers = torch.nn.ModuleList(l for l in net.layers if not isinstance(l, ToTensorBase))  # only a type, which export cannot trace
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        torch.onnx.export(net, (torch.rand(1,4,256,256),), path, input_names=['x'], dynamo=True, verbose=False)
+    "fastai's DynamicUnet on ResNet34, as `create_color_unet` builds it, in ONNX."
+    import onnx
+    from fastai.vision.models import resnet34
+    from colorfast.models import create_color_unet
+    from colorfast.inference import to_onnx
+    onnx.save(to_onnx(create_color_unet(resnet34, pretrained=False)), path)
 
 def session(path):
     import onnxruntime as ort
