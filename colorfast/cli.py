@@ -186,7 +186,7 @@ def _finish(report, out, seconds, quiet, json_):
     if not quiet and out != '-': say(summary(report, out, seconds))
     if report['failed']: raise typer.Exit(1)
 
-# %% ../nbs/20_cli.ipynb #bc74283f
+# %% ../nbs/20_cli.ipynb #61e29ed2
 @command
 def predict(src:list[str], # photos, folders (searched to the bottom), or - for one photo from a pipe
             *,
@@ -194,7 +194,7 @@ def predict(src:list[str], # photos, folders (searched to the bottom), or - for 
             model:str='default', # a built-in model, a model folder, or a hub id user/name
             vividness:float=1., # factor on colorfulness, 0 to 10; 0 is grey
             size:int=None, # long side that the network sees, 32 to 2048 pixels [the model's own]
-            quality:Literal['fast','best']='fast', # best averages mirrored and other sizes, in about 6 times the time
+            quality:Literal['fast','best']='fast', # best averages over three render sizes, in about 3 times the network's time
             hints:str=None, # JSON file of colors at points of the upright photo: [{"x":120, "y":80, "color":"#7a1f2b"}]
             overwrite:bool=False, # replace results that are there; otherwise they count as finished
             all_:bool=False, # also color photos that are in color already

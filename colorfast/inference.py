@@ -290,7 +290,7 @@ def to_onnx(model):
         torch.onnx.export(model.eval(), (x,), f, dynamo=False, opset_version=18, input_names=['x'], output_names=['lab'], dynamic_axes={'x':sizes, 'lab':sizes})
     return onnx.load_from_string(f.getvalue())
 
-# %% ../nbs/09_inference.ipynb #4184d173
+# %% ../nbs/09_inference.ipynb #2c7db3ac
 def _part(title, v):
     if isinstance(v, dict): v = '| | |\n|---|---|\n' + '\n'.join(f'| {k} | {f"{o:.4g}" if isinstance(o, float) else o} |' for k,o in v.items())
     return f'\n## {title.capitalize()}\n{v}\n' if v else ''
@@ -300,7 +300,7 @@ def model_card(config):
     return ('---\nlibrary_name: colorfast\ntags: [colorization, image-to-image, onnx]\n---\n'
             f'# A colorfast model\nIt colors black-and-white photographs, and looks at {config["size"]} pixels on the long side.\n\n'
             "```python\nfrom colorfast.inference import Colorizer\nColorizer.from_pretrained('this/folder').predict('photo.jpg')\n```\n"
-            + ''.join(_part(k, config.get(k)) for k in ('model','data','recipe','calibration','metrics','limits','versions')))
+            + ''.join(_part(k, config.get(k)) for k in ('licence','limits','data','metrics','model','recipe','calibration','versions')))
 
 # %% ../nbs/09_inference.ipynb #ec6ea214
 def _versions():
@@ -333,8 +333,8 @@ def write_folder(folder, # to be made, or without the files of a model
     except OSError as e: raise ModelError(f'The model cannot be written to {folder} ({e.strerror}).') from e
     return folder
 
-# %% ../nbs/09_inference.ipynb #10f9a09e
-SCALES = {'fast':(1,), 'best':(.75,1,1.25)}  # of the render size; 'best' also mirrors each
+# %% ../nbs/09_inference.ipynb #bba57be3
+SCALES = {'fast':(1,), 'best':(.75,1,1.25)}  # of the render size
 
 def check_options(vividness=1., size=None, quality='fast'):
     "`ValueError` for a value that `predict` cannot use."
@@ -350,7 +350,7 @@ def to_pil(pixels, # `(H,W,3)`, 8 or 16 bits
     px = pixels if alpha is None else np.dstack([pixels, alpha])
     return Image.fromarray(px if px.dtype==np.uint8 else ((px.astype(np.uint32)+128)//257).astype(np.uint8))
 
-# %% ../nbs/09_inference.ipynb #4a3f23cb
+# %% ../nbs/09_inference.ipynb #9816767b
 class Colorizer:
     "A model that colors photographs."
     def __init__(self, net, # from `(N,4,H,W)` to `(N,3,H,W)`, numpy
@@ -379,30 +379,31 @@ class Colorizer:
 
     def _hints(self, hints): return [(x, y, uncurve(ab[:,None], **self.calibration)[:,0]) for x,y,ab in hints]
 
-    def _guided(self, L, hints, photo_shape, flip):
+    def _guided(self, L, hints, photo_shape):
         "`ab` `(2,h,w)` for the small `L`, in two passes: what is there, then how the hints change it."
         x = np.concatenate([L[None], np.zeros((3,*L.shape), np.float32)])
-        ab = self._ab(x, flip)
+        ab = self._ab(x)
         if not hints: return ab
         x[1:] = hint_planes(hints, photo_shape, L.shape, self.config.get('hint_radius', 3))
         look = similarity(L, ab)
         weights = np.stack([spread(hint_pixel(*h[:2], photo_shape, L.shape), look) for h in hints])
-        return paint(self._ab(x, flip), np.stack([h[2] for h in hints]), weights)
+        return paint(self._ab(x), np.stack([h[2] for h in hints]), weights)
 
-    def _ab(self, x, flip):
+    def _ab(self, x):
+        "The mean of what the network paints for `x` and for its mirror image: cheaper than a larger network."
         p,inner = pad32(x)
-        ab = self.net(np.stack([p, p[...,::-1]]) if flip else p[None])[:,1:]
-        return ((ab[0]+ab[1,...,::-1])/2 if flip else ab[0])[inner]
+        ab = self.net(np.stack([p, p[...,::-1]]))[:,1:]
+        return ((ab[0]+ab[1,...,::-1])/2)[inner]
 
     def predict_ab(self, L, # `(H,W)` float32 lightness in [0,1]
                    hints=(), # from `read_hints`
                    size:int=None, # long side that the network sees; None is the model's own
-                   quality:str='fast' # 'best' averages mirrored and other sizes, in about 6 times the time
+                   quality:str='fast' # 'best' averages over three render sizes, in about 3 times the network's time
                   ):
         "What the network paints: `ab` `(2,h,w)` at render size, before calibration."
         import cv2
         shapes = sorted({render_shape(*L.shape, round((size or self.config['size'])*s)) for s in SCALES[quality]})
-        abs_ = [self._guided(shrink(L, o), self._hints(hints), L.shape, flip=quality=='best') for o in shapes]
+        abs_ = [self._guided(shrink(L, o), self._hints(hints), L.shape) for o in shapes]
         w,h = shapes[-1][::-1]
         return np.mean([[cv2.resize(c, (w,h), interpolation=cv2.INTER_CUBIC) for c in o] for o in abs_], 0, dtype=np.float32)
 
@@ -419,7 +420,7 @@ class Colorizer:
                 hints=None, # `[{"x","y","color"}]` in pixels of the upright photo, or a JSON file of that
                 vividness:float=1., # factor on chroma; 0 is grey
                 size:int=None, # long side in pixels that the network sees; None is the model's own
-                quality:str='fast' # 'best' averages mirrored and other sizes, in about 6 times the time
+                quality:str='fast' # 'best' averages over three render sizes, in about 3 times the network's time
                ):
         "`img` in color: an array of the same depth for an array, otherwise an 8-bit PIL image."
         photo = open_photo(img)

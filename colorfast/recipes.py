@@ -22,7 +22,7 @@ from .color import colorfulness
 from .photos import open_photo, photo_L
 from .inference import Colorizer, calibrate, full_size, may_write
 
-# %% ../nbs/10_recipes.ipynb #52b5a50c
+# %% ../nbs/10_recipes.ipynb #58d5cbb8
 @dataclass
 class Stage:
     size:int       # side of the crops, px
@@ -43,7 +43,7 @@ class Recipe:
 RENDER_SIZE = 256
 
 RECIPES = {'default': Recipe(dict(arch='tf_efficientnet_lite1', decoder='chroma'),
-                             [Stage(96, 3, 2e-3), Stage(128, 1, 1e-3, feature=.1), Stage(128, 1, 5e-4, feature=.1)], chroma=3.)}
+                             [Stage(96, 3, 2e-3), Stage(128, 1, 1e-3, feature=.1)], chroma=3.)}
 
 # %% ../nbs/10_recipes.ipynb #5276d569
 def get_recipe(name):
@@ -104,14 +104,14 @@ def fit_recipe(name, # one of `RECIPES`
     learn.model.load_state_dict(load_file(last))
     return learn
 
-# %% ../nbs/10_recipes.ipynb #3ab15acd
-CALIBRATION = {'expand':.3, 'guard':.3}
+# %% ../nbs/10_recipes.ipynb #2c23f14b
+CALIBRATION = {'expand':.4, 'guard':.35}
 
 def _cf(rgb): return colorfulness(rgb.transpose(2,0,1)[None]/np.float32(255))[0]
 
 def fit_calibration(colorizer, # `Colorizer`
                     files, # colour photos that it was not trained on
-                    share:float=.7, # of the originals' colourfulness to reach
+                    share:float=.65, # of the originals' colourfulness to reach
                     grid=np.arange(.8, 2.01, .05) # saturations to try
                    ):
     "`CALIBRATION` with the smallest saturation at which `files` reach `share` of their mean colourfulness; the largest of `grid` if none does."
@@ -121,7 +121,7 @@ def fit_calibration(colorizer, # `Colorizer`
         if np.mean([_cf(full_size(L, calibrate(ab, s, **CALIBRATION))) for L,ab in abs_]) >= want: break
     return {'saturation':round(float(s), 2), **CALIBRATION}
 
-# %% ../nbs/10_recipes.ipynb #3feab033
+# %% ../nbs/10_recipes.ipynb #7bf22791
 def run_hours(run):
     "Hours that a run's training tables add up to, resumed or not."
     times = re.findall(r',([\d:]+)$', ''.join(f.read_text() for f in sorted(Path(run).glob('*.csv'))), re.M)
@@ -132,14 +132,14 @@ def train_recipe(name, # one of `RECIPES`
                  path, # folder of colour photos, searched recursively
                  out, # model folder to write
                  card=None, # JSON file with further entries of `config.json`: data, licence, limits
-                 share:float=.7, # colourfulness to calibrate to, as a share of the originals'
+                 share:float=.65, # colourfulness to calibrate to, as a share of the originals'
                  overwrite:bool=False, # replace the model that is there
                  **kwargs):
     "Train the recipe, calibrate on the photos kept out, write the model folder `out`; the `Colorizer`."
     may_write(out, overwrite)
     extra = json.loads(Path(card).read_text(encoding='utf-8')) if card else {}
     learn = fit_recipe(name, path, **kwargs)
-    recipe = {'name':name, **asdict(get_recipe(name)), **{k:v for k,v in kwargs.items() if k in ('epochs','crop','seed')}, 'photos':len(learn.dls.train_ds)}
+    recipe = {'name':name, **asdict(get_recipe(name)), 'seed':42, **{k:v for k,v in kwargs.items() if k in ('epochs','crop','seed')}, 'photos':len(learn.dls.train_ds)}
     c = Colorizer.from_learner(learn, size=RENDER_SIZE, recipe={**recipe, 'hours':run_hours(kwargs.get('run') or f'runs/{name}')}, **extra)
     c.config['calibration'] = fit_calibration(c, learn.dls.valid_ds.items, share)
     c.save(out, overwrite); return c
