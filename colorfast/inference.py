@@ -87,7 +87,7 @@ def hint_planes(hints, # from `read_hints`
         planes[:, max(0,r-radius):r+radius+1, max(0,c-radius):c+radius+1] = np.array([*ab, 1], dtype=np.float32)[:,None,None]
     return planes
 
-# %% ../nbs/09_inference.ipynb #2edeaac4
+# %% ../nbs/09_inference.ipynb #1996d0e8
 def similarity(L, # `(h,w)`
                ab # `(2,h,w)`, what the network paints without hints
               ):
@@ -104,13 +104,15 @@ def spread(at, # (row, column) of the hint
     cost = 2*reach/max(look.shape) + ((look-look[:,at[0],at[1],None,None])**2).sum(0)  # even in fog it ends within half the picture
     return np.exp(-(MCP_Geometric(cost).find_costs([at])[0]/reach)**2).astype(np.float32)
 
-def paint(ab, # `(2,h,w)` from the network
+def paint(auto, # `(2,h,w)` from the network without hints
+          guided, # with them
           colors, # `(n,2)`, a color for each hint
           weights # `(n,h,w)` from `spread`
          ):
-    "`ab` with each hint's color over what belongs to it."
-    own = weights**4/np.maximum((weights**4).sum(0), 1e-12)
-    return ab + weights.max(0)*(np.einsum('nc,nhw->chw', colors, own)-ab)
+    "Each hint's color over what belongs to it, the network's own answer around it, and `auto` elsewhere."
+    own,w = weights**4/np.maximum((weights**4).sum(0), 1e-12),weights.max(0)
+    ab = auto + w**.25*(guided-auto)
+    return ab + w*(np.einsum('nc,nhw->chw', colors, own)-ab)
 
 # %% ../nbs/09_inference.ipynb #df46bc8d
 PIVOT = .15  # chroma that `expand` leaves as it is, in units of ab/110
@@ -350,7 +352,7 @@ def to_pil(pixels, # `(H,W,3)`, 8 or 16 bits
     px = pixels if alpha is None else np.dstack([pixels, alpha])
     return Image.fromarray(px if px.dtype==np.uint8 else ((px.astype(np.uint32)+128)//257).astype(np.uint8))
 
-# %% ../nbs/09_inference.ipynb #9816767b
+# %% ../nbs/09_inference.ipynb #7cac3912
 class Colorizer:
     "A model that colors photographs."
     def __init__(self, net, # from `(N,4,H,W)` to `(N,3,H,W)`, numpy
@@ -382,12 +384,12 @@ class Colorizer:
     def _guided(self, L, hints, photo_shape):
         "`ab` `(2,h,w)` for the small `L`, in two passes: what is there, then how the hints change it."
         x = np.concatenate([L[None], np.zeros((3,*L.shape), np.float32)])
-        ab = self._ab(x)
-        if not hints: return ab
+        auto = self._ab(x)
+        if not hints: return auto
         x[1:] = hint_planes(hints, photo_shape, L.shape, self.config.get('hint_radius', 3))
-        look = similarity(L, ab)
+        look = similarity(L, auto)
         weights = np.stack([spread(hint_pixel(*h[:2], photo_shape, L.shape), look) for h in hints])
-        return paint(self._ab(x), np.stack([h[2] for h in hints]), weights)
+        return paint(auto, self._ab(x), np.stack([h[2] for h in hints]), weights)
 
     def _ab(self, x):
         "The mean of what the network paints for `x` and for its mirror image: cheaper than a larger network."
