@@ -142,7 +142,7 @@ def color_files(c, # `Colorizer`
         if why == 'already in color' and not quiet: say(f'{_name(src)}: skipped, already in color (--all colors it anyway).')
     return report
 
-# %% ../nbs/20_cli.ipynb #e24ddec1
+# %% ../nbs/20_cli.ipynb #ca07c55e
 def _count(n, what='photo'): return f'{n} {what}' + ('s' if n != 1 else '')
 
 def summary(report, # from `color_files`
@@ -151,11 +151,12 @@ def summary(report, # from `color_files`
     from collections import Counter
     whys = Counter(o['why'] for o in report['skipped'])
     parts = [f'colored {_count(len(report["colored"]))} into {out} in {seconds:.1f} s']
-    if whys: parts.append(f'skipped {sum(whys.values())} ({", ".join(f"{n} {k}" for k,n in whys.items())})')
+    note = {'already there':', --overwrite does them again'}
+    if whys: parts.append(f'skipped {sum(whys.values())} ({", ".join(f"{n} {k}" + note.get(k, "") for k,n in whys.items())})')
     if report['failed']: parts.append(f'{len(report["failed"])} failed (named above)')
     return ', '.join(parts)+'.'
 
-# %% ../nbs/20_cli.ipynb #856c3db7
+# %% ../nbs/20_cli.ipynb #df95e7f3
 def _check_pipe(src, out, json_):
     "`UsageError` for what a pipe cannot do."
     if len(src) > 1: raise UsageError('a pipe holds one photo: give - or one file alone.')
@@ -168,6 +169,8 @@ def _check_pipe(src, out, json_):
 def _check_out(out):
     "`UsageError` before any work if nothing can be written to the folder `out`."
     import os
+    from colorfast.photos import FORMATS
+    if Path(out).suffix.lower() in FORMATS and not Path(out).exists(): raise UsageError(f'{out} looks like a file, and -o is the folder for the results: give a folder.')
     top = next(o for o in (Path(out).absolute(), *Path(out).absolute().parents) if o.exists())
     if not top.is_dir(): raise UsageError(f'{top} is a file, so the results cannot go to {out}: choose another folder with -o.')
     if not os.access(top, os.W_OK): raise UsageError(f'{top} cannot be written to: choose another folder with -o.')
@@ -273,13 +276,14 @@ def train(photos:str, # folder of color photos, searched to the bottom
     except (ValueError,FileExistsError) as e: raise UsageError(str(e)) from e
     say(f'wrote {out}.')
 
-# %% ../nbs/20_cli.ipynb #ad6b32bd
+# %% ../nbs/20_cli.ipynb #b7f62bb6
 def main():
     "The `colorfast` command."
-    import signal
+    import signal, warnings
     for o in (sys.stdout,sys.stderr):
         if hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    warnings.simplefilter('ignore', FutureWarning)  # between libraries, about their own future
     app(prog_name='colorfast')
 
 # %% ../nbs/20_cli.ipynb #78ba7d94

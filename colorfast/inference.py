@@ -257,7 +257,7 @@ def load_net(folder, config, device='auto'):
     if device not in DEVICES: raise ModelError(f'Unknown device {device!r}: choose among {", ".join(DEVICES)}.')
     return OnnxNet(folder, device) if device in ('auto','cpu') else load_torch(folder, config, device)
 
-# %% ../nbs/09_inference.ipynb #6588fdab
+# %% ../nbs/09_inference.ipynb #3ac36b47
 def _half(shape, size, top): return len(shape) > 1 and size >= 256 and top < 6e4
 
 def half_state(model):
@@ -289,7 +289,9 @@ def to_onnx(model):
     sizes = {0:'n', 2:'h', 3:'w'}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch's, about this exporter and about shapes that are fixed on purpose
-        torch.onnx.export(model.eval(), (x,), f, dynamo=False, opset_version=18, input_names=['x'], output_names=['lab'], dynamic_axes={'x':sizes, 'lab':sizes})
+        # PRESERVE leaves BatchNorm beside its convolution (ONNX Runtime folds it at load): the same weights are rounded to fp16 as in safetensors
+        torch.onnx.export(model.eval(), (x,), f, dynamo=False, opset_version=18, training=torch.onnx.TrainingMode.PRESERVE,
+                          input_names=['x'], output_names=['lab'], dynamic_axes={'x':sizes, 'lab':sizes})
     return onnx.load_from_string(f.getvalue())
 
 # %% ../nbs/09_inference.ipynb #2c7db3ac

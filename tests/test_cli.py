@@ -53,7 +53,7 @@ def test_second_run_goes_on(run, tmp_path):
     run('predict', 'a.png', 'b.png', '-o', 'out').says(0)
     before = (tmp_path/'out/a.png').stat().st_mtime_ns, (tmp_path/'out/a.png').stat().st_ino
     (tmp_path/'out/b.png').unlink()
-    run('predict', 'a.png', 'b.png', 'c.png', '-o', 'out').says(0, 'colored 2 photos', 'skipped 1 (1 already there)')
+    run('predict', 'a.png', 'b.png', 'c.png', '-o', 'out').says(0, 'colored 2 photos', 'skipped 1 (1 already there, --overwrite does them again)')
     assert before == ((tmp_path/'out/a.png').stat().st_mtime_ns, (tmp_path/'out/a.png').stat().st_ino)
     run('predict', 'a.png', '-o', 'out', '--overwrite', '--vividness', '0').says(0, 'colored 1 photo into')
     assert (pixels(tmp_path/'out/a.png') == np.dstack([GREY]*3)).all()

@@ -44,3 +44,19 @@ def test_too_few_photos(album, tmp_path):
     Image.fromarray(data.astronaut()).save(tmp_path/'one.jpg')
     p = subprocess.run([sys.executable, '-m', 'colorfast.cli', 'train', str(tmp_path), '-o', str(tmp_path/'m'), '--run', str(tmp_path/'r')], capture_output=True, text=True)
     assert p.returncode == 2 and 'holds 1 photos: give a folder with at least 2' in p.stderr and 'Traceback' not in p.stderr
+
+def test_fine_tune_in_bf16(album):
+    "As with fastai's own learners: the encoder's weights stay while it is frozen, then move; loss stays finite in bf16."
+    from fastai.vision.all import Callback
+    from colorfast.data import ColorizeDataLoaders
+    from colorfast.learner import colorize_learner
+    torch.save(timm.create_model('tf_efficientnet_lite0').state_dict(), album/'lite0.pth')
+    dls = ColorizeDataLoaders.from_folder(album/'album', size=32, bs=8, num_workers=0)
+    learn = colorize_learner(dls, 'tf_efficientnet_lite0', decoder='chroma', weights=album/'lite0.pth').to_bf16()
+    seen = []
+    class Watch(Callback):
+        def after_fit(self): seen.append(learn.model.encoder[3][0].conv_pw.weight.detach().clone())
+    start = learn.model.encoder[3][0].conv_pw.weight.detach().clone()
+    with learn.no_bar(), learn.no_logging(): learn.fine_tune(1, freeze_epochs=1, cbs=Watch())
+    assert torch.equal(seen[0], start) and not torch.equal(seen[1], start)
+    assert all(np.isfinite(learn.recorder.values[-1]))
