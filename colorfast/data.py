@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TensorLab', 'TensorL', 'PILPhoto', 'LabSplit', 'gamma', 'fade', 'contrast', 'gauss', 'blur', 'grain', 'jpeg', 'film',
-           'age', 'Age', 'Hints', 'ColorizeDataLoaders']
+           'age', 'Age', 'Hints', 'Missing', 'padded', 'jitter', 'affine', 'ColorizeDataLoaders']
 
 # %% ../nbs/02_data.ipynb #1a7cc082
 import math, random
@@ -124,7 +124,36 @@ class Hints(ItemTransform):
         hint = F.interpolate(torch.cat([ab*on, on], 1), size=x.shape[-2:], mode='nearest')
         return TensorL(torch.cat([x[:,:1].as_subclass(Tensor), hint], 1)), y
 
-# %% ../nbs/02_data.ipynb #2f8976f6
+# %% ../nbs/02_data.ipynb #90cddd5d
+class Missing(ItemTransform):
+    "Blacken the input's L in a random `share` of its 8x8 px cells."
+    order = 63
+    def __init__(self, share=.3): self.share = share
+    def encodes(self, b):
+        x,y = b[0].as_subclass(Tensor),b[1]; n,_,h,w = F.max_pool2d(x[:,:1], 8, ceil_mode=True).shape
+        hole = (torch.rand(n, h*w, device=x.device).argsort(1)<self.share*h*w).view(n,1,h,w).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        return TensorL(torch.cat([x[:,:1]*~hole[...,:x.shape[2],:x.shape[3]], x[:,1:]], 1)), y
+
+# %% ../nbs/02_data.ipynb #250b90fa
+def padded(size): "All of the photo in a black square of `size` px."; return [Resize(size, ResizeMethod.Pad, PadMode.Zeros)]
+def jitter(size): "A random crop of `size` px from a square that is 286/256 as large, mirrored at random."; return [FlipItem(), Resize(size*286//256, ResizeMethod.Squish), RandomCrop(size)]
+
+# %% ../nbs/02_data.ipynb #6789ce28
+def _slant(x, shear, shift):
+    "Random matrices `(N,3,3)`; fastai has all but these."
+    u,one = torch.empty(3, len(x), device=x.device).uniform_(-1, 1),torch.ones(len(x), device=x.device)
+    return affine_mat(one, shear*u[0], 2*shift*u[1], 0*one, one, 2*shift*u[2])
+
+def affine(rotate=0., # largest angle, degrees
+           zoom=0., # 0.2: from 0.8 to 1.2 times
+           shear=0., # largest slant, px per px
+           shift=0. # largest shift, share of the side
+          ):
+    "Batch transforms that move pixels at random."
+    return aug_transforms(do_flip=False, max_rotate=rotate, min_zoom=1-zoom, max_zoom=1+zoom, max_lighting=0, max_warp=0, p_affine=1,
+                          xtra_tfms=AffineCoordTfm(partial(_slant, shear=shear, shift=shift), align_corners=True))
+
+# %% ../nbs/02_data.ipynb #c2f5fb43
 def _photo_block(size): return TransformBlock(type_tfms=type('PILPhoto', (PILPhoto,), {'_min_side':2*size}).create, batch_tfms=IntToFloatTensor)
 
 class ColorizeDataLoaders(DataLoaders):
@@ -139,13 +168,15 @@ class ColorizeDataLoaders(DataLoaders):
                    aging:float=.6, # share of training photos whose lightness is aged
                    min_scale:float=.4, # smallest share of a photo that a crop shows
                    valid=None, # files to validate on, instead of a random share
+                   item_tfms=None, # what makes a photo `(size,size)`, default a random crop and a mirror
+                   aug=None, # further batch transforms, on RGB in [0,1] if their `order` is below 60
                    seed:int=42, # of the random split
                    **kwargs):
         "From a list of files."
         if not len(files): raise ValueError('There are no photos: give a folder with .jpg, .png, .webp or .tif files.')
         split = RandomSplitter(valid_pct, seed) if valid is None else IndexSplitter(range_of(len(files)+len(valid))[len(files):])
-        block = DataBlock(blocks=_photo_block(size), splitter=split, item_tfms=[FlipItem(), RandomResizedCrop(size, min_scale=min_scale)],
-                          batch_tfms=[LabSplit()] + ([Age(aging)] if aging else []) + ([Hints()] if hints else []))
+        block = DataBlock(blocks=_photo_block(size), splitter=split, item_tfms=ifnone(item_tfms, [FlipItem(), RandomResizedCrop(size, min_scale=min_scale)]),
+                          batch_tfms=L(aug) + [LabSplit()] + ([Age(aging)] if aging else []) + ([Hints()] if hints else []))
         return cls.from_dblock(block, L(files)+L(valid), bs=bs, **kwargs)
 
     @classmethod
