@@ -5,24 +5,24 @@
 # %% auto #0
 __all__ = ['colorize_learner']
 
-# %% ../nbs/06_learner.ipynb #b45aca4b
+# %% ../nbs/06_learner.ipynb #a0b13ba7
 from fastai.basics import *
 from fastai.vision.all import resnet34
-from .models import create_color_unet, color_splitter
+from .models import create_generator, color_splitter
 from .losses import ColorLoss
 from . import metrics as cm
 
-# %% ../nbs/06_learner.ipynb #30f690ae
-@delegates(create_color_unet)
+# %% ../nbs/06_learner.ipynb #06895f0c
+@delegates(create_generator)
 def colorize_learner(dls, # `ColorizeDataLoaders`
-                     arch=resnet34, # torchvision function or timm name
+                     arch=resnet34, # torchvision function, timm name, or one of `GENERATORS`
                      loss_func=None, # default `ColorLoss()`, smooth L1; its terms become columns of the training table
                      metrics=None, # default: dE2000 and colourfulness
                      pretrained:bool=True, weights=None, # ImageNet weights from the hub, or from this file
                      lr=defaults.lr, splitter=color_splitter, cbs=None, opt_func=Adam, wd=None, path=None, model_dir='models', # as in `Learner`
                      **kwargs):
-    "A `Learner` on `create_color_unet(arch, **kwargs)`; the encoder starts frozen when it is pretrained."
-    model = create_color_unet(arch, pretrained=pretrained, weights=weights, **kwargs)
+    "A `Learner` on `create_generator(arch, **kwargs)`; the encoder starts frozen when it is pretrained."
+    model = create_generator(arch, pretrained=pretrained, weights=weights, **kwargs)
     loss = ifnone(loss_func, ColorLoss())
     cols = getattr(loss, 'columns', []) + ifnone(metrics, [cm.delta_e, cm.cf])
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=cols, lr=lr, cbs=cbs, opt_func=opt_func, wd=wd, path=path, model_dir=model_dir)
