@@ -7,5 +7,5 @@ cfg.read('settings.ini', encoding='utf-8')
 cfg = cfg['DEFAULT']
 
 setup(install_requires=cfg['requirements'].split(),
-      extras_require={'dev': cfg['dev_requirements'].split()},
+      extras_require={k.removesuffix('_requirements'): v.split() for k,v in cfg.items() if k.endswith('_requirements')},
       entry_points={'console_scripts': [cfg['console_scripts']], 'nbdev': ['colorfast=colorfast._modidx:d']})

