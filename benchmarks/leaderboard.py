@@ -46,7 +46,7 @@ def train(name, photos, out, minutes, scans):
     Clock.pictures = Clock.seconds = 0
     learn = recipes.fit_recipe(name, photos, out/'runs'/name, minutes=minutes, pretrained=known, scans=scans, valid_pct=VALID, num_workers=0)
     uses = recipes.get_recipe(name).model['arch'] not in ('pix2pix','autoencoder')
-    c = Colorizer.from_learner(learn, size=recipes.RENDER_SIZE, calibration={}, leaderboard={'ImageNet': 'yes' if known and uses else 'no' if uses else '', 'minutes':minutes,
+    c = Colorizer.from_learner(learn, size=recipes.get_recipe(name).render, calibration={}, leaderboard={'ImageNet': 'yes' if known and uses else 'no' if uses else '', 'minutes':minutes,
         'parameters, M': round(sum(p.numel() for p in learn.model.state_dict().values())/1e6, 1), 'pictures/s':round(Clock.pictures/Clock.seconds, 2), 'ms per 256 px':round(forward_ms(learn.model))})
     return c.save(out/name)
 

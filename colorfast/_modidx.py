@@ -226,7 +226,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'colorfast.gan.Choose.__init__': ('gan.html#choose.__init__', 'colorfast/gan.py'),
                                'colorfast.gan.Choose._note': ('gan.html#choose._note', 'colorfast/gan.py'),
                                'colorfast.gan.Choose.after_validate': ('gan.html#choose.after_validate', 'colorfast/gan.py'),
-                               'colorfast.gan.Choose.before_fit': ('gan.html#choose.before_fit', 'colorfast/gan.py'),
+                               'colorfast.gan.Choose.before_train': ('gan.html#choose.before_train', 'colorfast/gan.py'),
                                'colorfast.gan.Choose.best': ('gan.html#choose.best', 'colorfast/gan.py'),
                                'colorfast.gan.Choose.fname': ('gan.html#choose.fname', 'colorfast/gan.py'),
                                'colorfast.gan.Choose.load_state_dict': ('gan.html#choose.load_state_dict', 'colorfast/gan.py'),

@@ -146,7 +146,7 @@ def gan_colorize_learner(learn, # of `colorize_learner`: its data, generator, lo
     return GANLearner(learn.dls, learn.model, critic, gen, CriticLoss(critic, kind), splitter=gan_splitter, opt_func=opt_func,
                       metrics=[m for m in learn.metrics] + [gen.adversarial], cbs=L(Condition(), SteadyGAN())+L(cbs), **kwargs)
 
-# %% ../nbs/07_gan.ipynb #e28b6c88
+# %% ../nbs/07_gan.ipynb #789bad07
 def _pooled(encoder, batches): return torch.cat([encoder(lab2rgb(_tensor(b).float()).clip(0,1)).mean((2,3)) for b in batches]).cpu().numpy()
 def _aged(x, y): return TensorL(torch.cat([age(_tensor(x)[:,:1], _tensor(y)), torch.zeros_like(_tensor(y))], 1))
 
@@ -166,13 +166,13 @@ class Judge:
 
     @torch.no_grad()
     def __call__(self, model):
-        model.eval(); ps = [model(x) for x,_ in self.batches]; ns = [len(p) for p in ps]
+        was = model.training; model.eval(); ps = [model(x) for x,_ in self.batches]; ns = [len(p) for p in ps]
         each = {f.__name__:float(np.average([float(f(p, y)) for p,(_,y) in zip(ps, self.batches)], weights=ns)) for f in (delta_e,cf,cast_ratio,chroma_p99)}
-        return {'frechet':frechet_distance(self._features(ps), self.y, self.k), **each,
-                'hue_scatter':float(np.mean([hue_scatter(p, p) for p in map(model, self.scans)]))}
+        scatter = float(np.mean([hue_scatter(p, p) for p in map(model, self.scans)])); model.train(was)
+        return {'frechet':frechet_distance(self._features(ps), self.y, self.k), **each, 'hue_scatter':scatter}
 
-# %% ../nbs/07_gan.ipynb #9374e214
-GUARDS = {'delta_e':1.05, 'cast_ratio':1.05, 'chroma_p99':1.5, 'hue_scatter':1.5}
+# %% ../nbs/07_gan.ipynb #c50b0e32
+GUARDS = {'delta_e':1.05, 'cast_ratio':1.05, 'chroma_p99':1.5, 'hue_scatter':2.}
 
 def broken(row, start, guards=GUARDS): "Names of the guards that `row` breaks against `start`."; return [k for k,v in guards.items() if row[k] > v*start[k]]
 
@@ -186,7 +186,7 @@ class Choose(Callback):
     def fname(self): return self.folder/'chosen.safetensors'
     @property
     def best(self): return min((r for r in self.rows if not r['breaks']), key=lambda r: r['frechet'])
-    def before_fit(self):
+    def before_train(self): # when a checkpoint, if there is one, has brought its rows
         if not self.rows: self._note(-1)
     def after_validate(self): self._note(self.epoch)
     def _note(self, epoch):
