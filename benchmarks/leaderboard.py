@@ -3,8 +3,8 @@
     python benchmarks/leaderboard.py PHOTOS VALID [--minutes 15] [--recipes NAME ...] [--limit N] [-o runs/leaderboard]
 
 The minutes are CPU time of one thread, validation left out. Pictures are as the networks paint them: no calibration for
-anyone. What cannot be had of ImageNet weights starts from scratch, and the table says so. Runs and models that are there
-are not trained again; `--train` stops before the evaluation."""
+anyone. What cannot be had of ImageNet weights starts from scratch, and the table says so. Models that are there are
+not trained again; `--train` stops before the evaluation."""
 import json, os
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 from argparse import ArgumentParser

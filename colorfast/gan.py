@@ -7,12 +7,12 @@ __all__ = ['GUARDS', 'PatchCritic', 'keep_weights', 'save_critic', 'load_critic'
            'critic_learner', 'Given', 'Condition', 'SteadyGAN', 'GeneratorLoss', 'CriticLoss', 'gan_splitter',
            'gan_colorize_learner', 'Judge', 'broken', 'Choose']
 
-# %% ../nbs/07_gan.ipynb #9df13396
+# %% ../nbs/07_gan.ipynb #d2677f25
 import json, os, warnings
 from pathlib import Path
 import numpy as np, pandas as pd
 from fastai.vision.all import *
-from fastai.vision.gan import GANLearner, GANTrainer, FixedGANSwitcher
+from fastai.vision.gan import GANLearner
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from .color import lab2rgb
@@ -171,13 +171,13 @@ class Judge:
         scatter = float(np.mean([hue_scatter(p, p) for p in map(model, self.scans)])); model.train(was)
         return {'frechet':frechet_distance(self._features(ps), self.y, self.k), **each, 'hue_scatter':scatter}
 
-# %% ../nbs/07_gan.ipynb #c50b0e32
+# %% ../nbs/07_gan.ipynb #359c2652
 GUARDS = {'delta_e':1.05, 'cast_ratio':1.05, 'chroma_p99':1.5, 'hue_scatter':2.}
 
 def broken(row, start, guards=GUARDS): "Names of the guards that `row` breaks against `start`."; return [k for k,v in guards.items() if row[k] > v*start[k]]
 
 class Choose(Callback):
-    "After every epoch judge the generator; `weights` in `folder` are the best so far, `judged.csv` tells of all."
+    "After every epoch judge the generator; `chosen.safetensors` in `folder` are the best weights so far, `judged.csv` tells of all."
     order = 5  # while the averaged weights are in the model
     def __init__(self, judge, folder, guards=GUARDS): self.judge,self.folder,self.guards,self.rows = judge,Path(folder),guards,[]
     @property

@@ -227,10 +227,10 @@ def fit_calibration(colorizer, # `Colorizer`
         if np.mean([_cf(full_size(L, calibrate(ab, s, **CALIBRATION))) for L,ab in abs_]) >= want: break
     return {'saturation':round(float(s), 2), **CALIBRATION}
 
-# %% ../nbs/10_recipes.ipynb #ac50dcc2
+# %% ../nbs/10_recipes.ipynb #acfb3e47
 def run_hours(run):
     "Hours that a run's training tables add up to, resumed or not."
-    times = re.findall(r',([\d:]+)$', ''.join(f.read_text() for f in sorted(Path(run).glob('*.csv'))), re.M)
+    times = re.findall(r',([\d:]+)$', ''.join(f.read_text() for f in sorted(Path(run).rglob('*.csv'))), re.M)
     return round(sum(int(x)*60**i for t in times for i,x in enumerate(reversed(t.split(':'))))/3600, 2)
 
 @delegates(fit_recipe)
