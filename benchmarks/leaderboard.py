@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 import pandas as pd, torch
 from fastai.vision.all import Callback, defaults
 from colorfast import recipes
-from colorfast.evaluate import _number, evaluate
+from colorfast.evaluate import evaluate, number
 from colorfast.inference import Colorizer
 from colorfast.models import create_generator
 
@@ -44,7 +44,7 @@ def train(name, photos, out, minutes, scans):
     "A model folder `out/name`, whose config tells what its training was."
     known = pretrained(recipes.get_recipe(name).model)
     Clock.pictures = Clock.seconds = 0
-    learn = recipes.fit_recipe(name, photos, out/'runs'/name, minutes=minutes, pretrained=known, scans=scans, valid_pct=VALID, num_workers=0)
+    learn = recipes.fit_recipe(name, photos, out/'runs'/name, resume=(out/'runs'/name).exists(), minutes=minutes, pretrained=known, scans=scans, valid_pct=VALID, num_workers=0)
     uses = recipes.get_recipe(name).model['arch'] not in ('pix2pix','autoencoder')
     c = Colorizer.from_learner(learn, size=recipes.get_recipe(name).render, calibration={}, leaderboard={'ImageNet': 'yes' if known and uses else 'no' if uses else '', 'minutes':minutes,
         'parameters, M': round(sum(p.numel() for p in learn.model.state_dict().values())/1e6, 1), 'pictures/s':round(Clock.pictures/Clock.seconds, 2), 'ms per 256 px':round(forward_ms(learn.model))})
@@ -54,7 +54,7 @@ def board(r, # `Evaluation`
           told # frame of recipes x what their training was
          ):
     "Means of all metrics and the trainings, the lowest Frechet distance first, as text."
-    t = pd.DataFrame({c:r.table[c].map(lambda v: _number(c, v)) for c in r.columns if c != 'FD'})
+    t = pd.DataFrame({c:r.table[c].map(lambda v: number(c, v)) for c in r.columns if c != 'FD'})
     return t.join(told).fillna('').loc[r.table['FD'].sort_values(kind='stable').index]
 
 def markdown(t): return '\n'.join(f'| {" | ".join(map(str, row))} |' for row in [('', *t.columns), ('---',)*(1+len(t.columns)), *t.itertuples()])

@@ -6,8 +6,8 @@
 __all__ = ['SIDE', 'LEAST', 'GREY', 'BASELINES', 'PACKAGE', 'COLUMNS', 'SET_LEVEL', 'METRICS', 'DRAWS', 'LEVEL', 'DIRECTIONS',
            'STYLE', 'REPORT', 'true_colors', 'unfit', 'spread', 'to_lab', 'to_rgb', 'versions', 'cached', 'FeatureNet',
            'feature_net', 'lpips_metric', 'measure', 'draws', 'means', 'interval', 'tabulate', 'compare', 'distances',
-           'contact_sheet', 'extremes', 'load_models', 'survey', 'judge', 'remarks', 'Evaluation', 'rich_tables',
-           'page', 'sheet', 'write_report', 'evaluate']
+           'contact_sheet', 'extremes', 'load_models', 'survey', 'judge', 'remarks', 'Evaluation', 'number',
+           'rich_tables', 'html_table', 'page', 'sheet', 'write_report', 'evaluate']
 
 # %% ../nbs/11_evaluate.ipynb #8ee655d1
 import tempfile
@@ -323,8 +323,11 @@ class Evaluation:
     @property
     def columns(self): return [c for c in COLUMNS if c in self.table]
 
-# %% ../nbs/11_evaluate.ipynb #a7ee7b58
-def _number(c, v, sign=''): return '' if pd.isna(v) else f'{v:{sign}.{COLUMNS[c][0]}f}'
+# %% ../nbs/11_evaluate.ipynb #4c8a445f
+def number(c, # of `COLUMNS`
+           v, sign=''):
+    "`v` with the digits of its column, nothing for nan."
+    return '' if pd.isna(v) else f'{v:{sign}.{COLUMNS[c][0]}f}'
 
 def rich_tables(r # `Evaluation`
                ):
@@ -333,9 +336,9 @@ def rich_tables(r # `Evaluation`
     from rich.markup import escape as text
     from rich.table import Column, Table
     columns = lambda ks: [Column(text(k), justify='right', overflow='fold') for k in ks]
-    half = lambda c,v,low,high,sign='': _number(c, v, sign) + ('' if pd.isna(low) else f' ±{_number(c, (high-low)/2)}')
+    half = lambda c,v,low,high,sign='': number(c, v, sign) + ('' if pd.isna(low) else f' ±{number(c, (high-low)/2)}')
     t = Table('', *columns(r.table.index), box=SIMPLE_HEAD, caption=r.caption)
-    for c in r.columns: t.add_row(f'{COLUMNS[c][1]} {c}', *(half(c, *x.reindex([c, f'{c} low', f'{c} high'])) if k in r.models else _number(c, x[c]) for k,x in r.table.iterrows()))
+    for c in r.columns: t.add_row(f'{COLUMNS[c][1]} {c}', *(half(c, *x.reindex([c, f'{c} low', f'{c} high'])) if k in r.models else number(c, x[c]) for k,x in r.table.iterrows()))
     yield t
     if len(r.models)<2: return
     t = Table(f'minus {text(r.models[0])}', *columns(r.models[1:]), box=SIMPLE_HEAD)
@@ -348,16 +351,18 @@ table {border-collapse:collapse; font-size:13px; font-variant-numeric:tabular-nu
 th {border-bottom:2px solid #222; vertical-align:bottom; font-weight:600} td {border-bottom:1px solid #ddd} th:first-child,td:first-child,.text td,.text th,caption {text-align:left} .text td {white-space:normal} caption {color:#777; caption-side:bottom; padding:.4em}
 small {color:#777; font-size:11px} tr.model {background:#fff8e6}'''
 
-def _table(head, rows, # lists of HTML, the rows with a class before
-           kind='', caption=''):
+def html_table(head, # list of HTML
+               rows, # (class, list of HTML) each
+               kind='', caption=''): # class and caption of the table
+    "A table as HTML."
     tr = lambda kind,cells,tag='td': f'<tr class="{kind}">' + ''.join(f'<{tag}>{o}</{tag}>' for o in cells) + '</tr>\n'
     return f'<div><table class="{kind}">\n<caption>{caption}</caption>{tr("", head, "th")}{"".join(tr(*o) for o in rows)}</table></div>\n'
 
 def _cell(c, # column
           v, low, high, sign='', to='–'):
     "Number above its interval."
-    n = f'<b>{_number(c, v, sign)}</b>' if sign and (low>0 or high<0) else _number(c, v, sign)
-    return n if pd.isna(low) else f'{n}<br><small>{_number(c, low, sign)}{to}{_number(c, high, sign)}</small>'
+    n = f'<b>{number(c, v, sign)}</b>' if sign and (low>0 or high<0) else number(c, v, sign)
+    return n if pd.isna(low) else f'{n}<br><small>{number(c, low, sign)}{to}{number(c, high, sign)}</small>'
 
 def page(r # `Evaluation`
         ):
@@ -365,13 +370,13 @@ def page(r # `Evaluation`
     head,names = {c:f'{c} {COLUMNS[c][1]}' for c in r.columns},[escape(k) for k in r.models]
     n = len(r.photos.index.unique('photo'))
     title = f'{", ".join(names)} on {n} photo' + ('s' if n>1 else '')
-    body = '<h2>Means</h2>' + _table(['', *head.values()], caption=r.caption or '', rows=[
+    body = '<h2>Means</h2>' + html_table(['', *head.values()], caption=r.caption or '', rows=[
         ('model' if k in r.models else '', [escape(k), *(_cell(c, *x.reindex([c, f'{c} low', f'{c} high'])) for c in head)]) for k,x in r.table.iterrows()])
-    if len(names)>1: body += f'<h2>Differences to {names[0]}</h2><p>On the same photos; bold where the interval does not hold zero.</p>' + _table(
+    if len(names)>1: body += f'<h2>Differences to {names[0]}</h2><p>On the same photos; bold where the interval does not hold zero.</p>' + html_table(
         ['', *(head[c] for c in head if c not in SET_LEVEL)],
         [('', [escape(k), *(_cell(c, *o, '+', ' to ') for (*_,c),o in x.iterrows())]) for k,x in r.paired.groupby('model', sort=False)])
     body += '<h2>Best, median and worst</h2><p>By dE2000 of the first model.</p><img src="contact_sheet.png" alt="Contact sheet: grey, models, original">'
-    body += '<h2>What the columns say</h2><p>↑ more is better, ↓ less is better, = should be like the originals.</p>' + _table(
+    body += '<h2>What the columns say</h2><p>↑ more is better, ↓ less is better, = should be like the originals.</p>' + html_table(
         ['column','meaning'], [('', [escape(r.label(c)), escape(COLUMNS[c][2])]) for c in head], 'text')
     body += '<h2>How it was done</h2>' + ''.join(f'<p>{escape(o)}</p>' for o in r.notes)
     if r.failed+r.left_out: body += '<h2>Photos that had no part in it</h2><ul>' + ''.join(f'<li>{escape(o)}</li>' for o in r.failed+r.left_out) + '</ul>'
