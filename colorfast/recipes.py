@@ -210,14 +210,14 @@ def fit_recipe(name, # one of `RECIPES`
     learn.model.load_state_dict(load_file(last))
     return learn
 
-# %% ../nbs/10_recipes.ipynb #2c23f14b
-CALIBRATION = {'expand':.4, 'guard':.35}
+# %% ../nbs/10_recipes.ipynb #95446b24
+CALIBRATION = {'expand':.25, 'guard':.2}
 
 def _cf(rgb): return colorfulness(rgb.transpose(2,0,1)[None]/np.float32(255))[0]
 
 def fit_calibration(colorizer, # `Colorizer`
                     files, # colour photos that it was not trained on
-                    share:float=.65, # of the originals' colourfulness to reach
+                    share:float=.75, # of the originals' colourfulness to reach
                     grid=np.arange(.8, 2.01, .05) # saturations to try
                    ):
     "`CALIBRATION` with the smallest saturation at which `files` reach `share` of their mean colourfulness; the largest of `grid` if none does."
@@ -227,7 +227,7 @@ def fit_calibration(colorizer, # `Colorizer`
         if np.mean([_cf(full_size(L, calibrate(ab, s, **CALIBRATION))) for L,ab in abs_]) >= want: break
     return {'saturation':round(float(s), 2), **CALIBRATION}
 
-# %% ../nbs/10_recipes.ipynb #acfb3e47
+# %% ../nbs/10_recipes.ipynb #3929e813
 def run_hours(run):
     "Hours that a run's training tables add up to, resumed or not."
     times = re.findall(r',([\d:]+)$', ''.join(f.read_text() for f in sorted(Path(run).rglob('*.csv'))), re.M)
@@ -238,7 +238,7 @@ def train_recipe(name, # one of `RECIPES`
                  path, # folder of colour photos, searched recursively
                  out, # model folder to write
                  card=None, # JSON file with further entries of `config.json`: data, licence, limits
-                 share:float=.65, # colourfulness to calibrate to, as a share of the originals'
+                 share:float=.75, # colourfulness to calibrate to, as a share of the originals'
                  overwrite:bool=False, # replace the model that is there
                  **kwargs):
     "Train the recipe, calibrate on the photos kept out, write the model folder `out`; the `Colorizer`."
