@@ -46,7 +46,7 @@ def pad_to(x, # `(C,h,w)`
     inner = (..., *(slice(a, a+n) for (a,_),n in zip(pads, x.shape[-2:])))
     return np.pad(x, [(0,0),*pads], mode=mode), inner
 
-# %% ../nbs/09_inference.ipynb #60e9b2bc
+# %% ../nbs/09_inference.ipynb #7bca27f4
 def _hint(i, o):
     from PIL import ImageColor
     if not isinstance(o, dict) or not {'x','y','color'} <= set(o): raise HintError(f'Hint {i} is {json.dumps(o)}: write it as {{"x":120, "y":80, "color":"#7a1f2b"}}.')
@@ -54,12 +54,14 @@ def _hint(i, o):
         raise HintError(f'Hint {i} is at x={o["x"]!r}, y={o["y"]!r}: give both as numbers of pixels.')
     try: rgb = ImageColor.getrgb(o['color'])[:3]
     except (ValueError, AttributeError, TypeError): raise HintError(f'Hint {i} has the unknown color {o["color"]!r}: write #rrggbb or a name such as "navy".') from None
+    t = o.get('time')
+    if t is not None and (isinstance(t, bool) or not isinstance(t, (int,float)) or not 0 <= t < float('inf')): raise HintError(f'Hint {i} is at the time {t!r}: give the second of the film as a number.')
     ab = rgb2lab(np.array(rgb, dtype=np.float32).reshape(3,1,1)/255)[1:].ravel()
-    return float(o['x']), float(o['y']), ab
+    return float(o['x']), float(o['y']), ab, t
 
 def read_hints(hints # a JSON file, or its content: a list of `{"x","y","color"}`; None is no hints
               ):
-    "Hints as `(x, y, ab)`, or `HintError`. Colors as `#rrggbb` or by CSS name."
+    "Hints as `(x, y, ab, time)`, or `HintError`. Colors as `#rrggbb` or by CSS name; the time is that of a film, in seconds, or None."
     if isinstance(hints, (str,Path)):
         try: hints = json.loads(Path(hints).expanduser().read_text(encoding='utf-8'))
         except OSError as e: raise HintError(f'The hints file {hints} cannot be read ({e.strerror}).') from None
@@ -83,7 +85,7 @@ def hint_planes(hints, # from `read_hints`
                ):
     "Planes `(3,h,w)`: hint a, hint b, mask; zero where there is no hint."
     planes = np.zeros((3,*shape), dtype=np.float32)
-    for x,y,ab in hints:
+    for x,y,ab,*_ in hints:
         r,c = hint_pixel(x, y, photo_shape, shape)
         planes[:, max(0,r-radius):r+radius+1, max(0,c-radius):c+radius+1] = np.array([*ab, 1], dtype=np.float32)[:,None,None]
     return planes
@@ -356,7 +358,7 @@ def to_pil(pixels, # `(H,W,3)`, 8 or 16 bits
     px = pixels if alpha is None else np.dstack([pixels, alpha])
     return Image.fromarray(px if px.dtype==np.uint8 else ((px.astype(np.uint32)+128)//257).astype(np.uint8))
 
-# %% ../nbs/09_inference.ipynb #2fdbe2fb
+# %% ../nbs/09_inference.ipynb #7e34a1db
 class Colorizer:
     "A model that colors photographs."
     def __init__(self, net, # from `(N,4,H,W)` to `(N,3,H,W)`, numpy
@@ -384,7 +386,7 @@ class Colorizer:
     @property
     def calibration(self): return self.config.get('calibration', {})
 
-    def _hints(self, hints): return [(x, y, uncurve(ab[:,None], **self.calibration)[:,0]) for x,y,ab in hints]
+    def _hints(self, hints): return [(x, y, uncurve(ab[:,None], **self.calibration)[:,0]) for x,y,ab,*_ in hints]
 
     def _guided(self, L, hints, photo_shape):
         "`ab` `(2,h,w)` for the small `L`, in two passes: what is there, then how the hints change it."

@@ -54,7 +54,7 @@ def test_notebooks_are_clean(copy):
 def test_imports_only_lower_numbers(module):
     assert not [m for m in imported(module) if numbers()[m]>=numbers()[module]]
 
-@pytest.mark.parametrize('module', ['color','photos','inference','cli'])
+@pytest.mark.parametrize('module', ['color','photos','inference','video','cli'])
 def test_loads_without_torch(module):
     code = f"import sys, colorfast.{module}; print([m for m in ('torch','fastai') if m in sys.modules])"
     assert run(sys.executable, '-c', code, cwd=ROOT).strip()=='[]'
