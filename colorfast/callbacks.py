@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['EMACallback', 'TimeBudget', 'SamplePictures', 'TensorBoard', 'LossCurve', 'Checkpoint']
 
-# %% ../nbs/08_callbacks.ipynb #9874166d
-import os, random, time
+# %% ../nbs/08_callbacks.ipynb #a1ae3419
+import io, os, random, time
 from pathlib import Path
 import numpy as np, torch, matplotlib
 from fastai.basics import *
@@ -119,7 +119,7 @@ def _set_random(dls, states):
     random.setstate(py); np.random.set_state(npy); torch.set_rng_state(as_bytes(cpu)); torch.cuda.set_rng_state_all([*map(as_bytes, gpus)])
     for dl,s in zip(dls.loaders, loaders): dl.rng.setstate(s)
 
-# %% ../nbs/08_callbacks.ipynb #98ddce7a
+# %% ../nbs/08_callbacks.ipynb #5afe9a4d
 class Checkpoint(Callback):
     "After every epoch save the run to `fname`; `resume` continues it."
     order = 85  # after all that record the epoch
@@ -137,10 +137,11 @@ class Checkpoint(Callback):
     def after_epoch(self):
         if self.pending: return
         self.fname.parent.mkdir(parents=True, exist_ok=True); tmp = self.fname.with_suffix('.tmp')
+        b = io.BytesIO()  # a full disk is an `OSError` for a file, but not for torch
         torch.save({'model':self.model.state_dict(), 'opt':{k:v if k=='state' else _plain(v) for k,v in self.opt.state_dict().items()},
                     'epoch':self.epoch+1, 'train_iter':self.train_iter, 'record':_plain(self._record()), 'random':_random(self.dls),
-                    'cbs':{k:c.state_dict() for k,c in self._kept().items()}}, tmp)
-        os.replace(tmp, self.fname)
+                    'cbs':{k:c.state_dict() for k,c in self._kept().items()}}, b)
+        tmp.write_bytes(b.getbuffer()); os.replace(tmp, self.fname)
     def after_fit(self): self.pending = None
     def resume(self, learn):
         "Load the checkpoint into `learn`, if there is one; the epoch to start at."
