@@ -81,7 +81,7 @@ def load_model(model='default', device='auto', trust_pickle=False):
     if Path(model).suffix.lower() in ('.pkl','.pickle') and not Path(model).is_dir(): return load_pickle(model, trust_pickle, device)
     return Colorizer.from_pretrained(model, device)
 
-# %% ../nbs/20_cli.ipynb #4e6e2a21
+# %% ../nbs/20_cli.ipynb #3dbd766b
 def _stdout(px, photo):
     "Write a picture to stdout, complete or not at all."
     import io
@@ -128,7 +128,9 @@ def color_film(c, # `Colorizer`
                dst, # file to write
                overwrite=False, all_=False, bar=None, resume=False, start=None, end=None, **kwargs):
     "Color one film or GIF; why it was skipped, or None."
-    from colorfast.video import VideoColorizer, is_color_film
+    from colorfast.photos import _same
+    from colorfast.video import VideoColorizer, VideoError, is_color_film
+    if _same(src, dst): raise VideoError(f'{dst}: this is the film itself; choose another folder or name')
     if Path(dst).exists() and not overwrite: return 'already there'
     if not all_ and is_color_film(src): return 'already in color'
     VideoColorizer(c, **kwargs).predict(src, dst, overwrite, resume, start, end, bar or (lambda frames,total: frames))
@@ -148,11 +150,12 @@ def _bars(quiet=False):
     with p.Progress(p.TextColumn('{task.description}'), p.BarColumn(), p.TaskProgressColumn(), speed, p.TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
         def bar(xs, what='Coloring', total=None, unit=''):
             task = bars.add_task(what, total=len(xs) if hasattr(xs, '__len__') else total, rate='')
-            for x in xs:
-                yield x
-                bars.advance(task)
-                if unit and (s := bars.tasks[bars.task_ids.index(task)].speed): bars.update(task, rate=f'{s:.1f} {unit}/s')
-            bars.remove_task(task)
+            try:
+                for x in xs:
+                    yield x
+                    bars.advance(task)
+                    if unit and (s := bars.tasks[bars.task_ids.index(task)].speed): bars.update(task, rate=f'{s:.1f} {unit}/s')
+            finally: bars.remove_task(task)
         yield bar
 
 def _track(pairs, quiet=False, what='Coloring'):
@@ -335,7 +338,7 @@ def train(photos:str, # folder of color photos, searched to the bottom
     except (ValueError,FileExistsError) as e: raise UsageError(str(e)) from e
     say(f'wrote {out}.')
 
-# %% ../nbs/20_cli.ipynb #393619c9
+# %% ../nbs/20_cli.ipynb #785a8bd5
 @command
 def finetune(album:str, # folder of the family's color photos, searched to the bottom; at least 10
              *,
@@ -356,9 +359,11 @@ def finetune(album:str, # folder of the family's color photos, searched to the b
         if not Path(f).is_dir(): raise UsageError(f'{f} is not a folder: give one of photos.')
     if judge and not Path(judge).is_file(): raise UsageError(f'There is no judge file {judge}.')
     if not 0 < minutes <= 10000: raise UsageError(f'minutes is {minutes:g}: give more than 0.')
+    if seed < 0: raise UsageError(f'seed is {seed}: give 0 or more.')
     _check_out(out)
     from colorfast.finetune import finetune
-    r = finetune(album, out, minutes, base, gan, rehearse, scans, judge, seed, resume, overwrite, lambda xs,what: _track(xs, quiet, what))
+    try: r = finetune(album, out, minutes, base, gan, rehearse, scans, judge, seed, resume, overwrite, lambda xs,what: _track(xs, quiet, what))
+    except KeyboardInterrupt: say('stopped. The same command with --resume goes on from there.'); raise typer.Exit(130)
     left = r.photos.result[r.photos.result != 'kept'].value_counts()
     if len(left): say(f'left out {_count(sum(left), "file")} ({", ".join(f"{n} {k}" for k,n in left.items())}): see {Path(out)/"photos.csv"}.')
     say(r.said); say(f'wrote {out}: see {Path(out)/"report.html"}, and color with --model {out}.')

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['LEAST', 'FLAT', 'COPY', 'BURST', 'SECONDS', 'SIDE', 'FEWEST', 'GRID', 'FORGET', 'CHROMA', 'REHEARSE', 'ROUNDS',
-           'PASSES', 'RATES', 'SHARES', 'GUARDS', 'REPORT', 'flat_share', 'fingerprint', 'taken', 'look_at', 'relate',
-           'curate', 'hold_out', 'builtin_photos', 'StillNorm', 'Best', 'Round', 'recalibrate', 'Shown',
-           'finetune_learner', 'pace', 'steps_for', 'fit_album', 'mixed', 'mixtures', 'expanded_interval',
-           'differences', 'allowed', 'decide', 'Finetuned', 'page', 'finetune']
+           'PASSES', 'RATES', 'SHARES', 'GUARDS', 'flat_share', 'fingerprint', 'taken', 'look_at', 'relate', 'curate',
+           'hold_out', 'builtin_photos', 'StillNorm', 'Best', 'Round', 'recalibrate', 'Shown', 'finetune_learner',
+           'pace', 'steps_for', 'fit_album', 'mixed', 'mixtures', 'expanded_interval', 'differences', 'allowed',
+           'decide', 'Finetuned', 'page', 'finetune']
 
-# %% ../nbs/12_finetune.ipynb #de0f3977
+# %% ../nbs/12_finetune.ipynb #899153ae
 import base64, hashlib, io, json, math, shutil
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,12 +20,12 @@ from fastai.callback.channelslast import ChannelsLast
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from .photos import PhotoError, find_photos, open_photo
-from .data import ColorizeDataLoaders, TensorLab
+from .data import ColorizeDataLoaders
 from .models import color_splitter
 from .losses import ColorLoss, PixelLoss
 from . import metrics as cm
 from .gan import keep_weights
-from .callbacks import Checkpoint, LossCurve
+from .callbacks import Checkpoint
 from .inference import PIVOT, Colorizer, ModelError, TorchNet, calibrate, may_write, to_pil
 from .recipes import create_judge, nogan
 from .evaluate import METRICS, STYLE, contact_sheet, draws, html_table, judge as measure, spread, to_lab, true_colors, versions
@@ -53,18 +53,20 @@ def taken(fn):
     try: ex = Image.open(fn).getexif(); return datetime.strptime(ex.get_ifd(0x8769).get(36867) or ex[306], '%Y:%m:%d %H:%M:%S').timestamp()
     except Exception: return math.nan  # whatever is wrong with a date, the photo may be good
 
-# %% ../nbs/12_finetune.ipynb #c5cf175c
+# %% ../nbs/12_finetune.ipynb #6dcfd1e6
 SIDE = 320 # short side of the copies that training reads, px
 
 def _shrink(im, fn):
     k = min(1, SIDE/min(im.size))
     im.convert('RGB').resize((round(im.width*k), round(im.height*k)), Image.Resampling.LANCZOS, reducing_gap=3).save(fn, 'JPEG', quality=95, subsampling=0)
 
+def _name(fn): return os.fsencode(fn).decode('utf-8', 'replace')  # names on old disks are not always UTF-8
+
 def look_at(fn, # photo file
             small # JPEG to write, `SIDE` on the short side, if training can use the photo
            ):
     "What there is to know about a photo, as a dict: `result` is 'kept' or says why not."
-    row = {'file':str(fn), 'small':str(small), 'result':'kept', 'why':''}
+    row = {'file':_name(fn), 'small':str(small), 'result':'kept', 'why':''}
     no = lambda result,why: {**row, 'result':result, 'why':why}
     try: photo = open_photo(fn)
     except PhotoError as e: return no('unreadable', str(e))
@@ -93,19 +95,20 @@ def relate(t # frame of photos, as from `look_at`
     _copies(t, far)
     return t.assign(group=connected_components((far <= BURST) | (abs(t.taken.to_numpy()[:,None]-t.taken.to_numpy()) <= SECONDS))[1])
 
-# %% ../nbs/12_finetune.ipynb #9e143462
+# %% ../nbs/12_finetune.ipynb #b4f80617
 def curate(album, # folder of color photos, searched to the bottom
            out, # folder for small copies; not searched
-           track=lambda xs,title: xs # progress bar around a list
+           track=lambda xs,title: xs, # progress bar around a list
+           skip=None # folder that is not searched, default `out`
           ):
     "Frame with a row for each file: `result`, `why`, `group`; the kept ones first. `PhotoError` without any."
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
-    pairs = [*find_photos([album], out)]
+    pairs = [*find_photos([album], skip or out)]
     if all(isinstance(dst, PhotoError) for _,dst in pairs): raise pairs[0][1]
-    t = pd.DataFrame([look_at(src, out/f'{i:05}.jpg') if not isinstance(dst, PhotoError) else {'file':str(src), 'result':'unreadable', 'why':str(dst)}
+    t = pd.DataFrame([look_at(src, out/f'{i:05}.jpg') if not isinstance(dst, PhotoError) else {'file':_name(src), 'result':'unreadable', 'why':str(dst)}
                       for i,(src,dst) in enumerate(track(pairs, 'Looking at photos'))], columns=['file','small','result','why','width','height','taken','bytes','print'])
     good = t[t.result == 'kept']
-    t = pd.concat([relate(good) if len(good) else good.assign(group=0), t.drop(good.index)]).drop(columns=['bytes','print']).astype({'group':'Int64'})
+    t = pd.concat([relate(good) if len(good) else good.assign(group=0), t.drop(good.index)]).drop(columns=['bytes','print']).astype({k:'Int64' for k in ('group','width','height')})
     return t.assign(**{k:t[k].str.replace(f'{Path(album)}{os.sep}', '') for k in ('file','why')})
 
 # %% ../nbs/12_finetune.ipynb #f2151a37
@@ -215,7 +218,7 @@ def finetune_learner(base, # built-in model, folder, or hub id
     loss = Shown(ColorLoss(PixelLoss(chroma=CHROMA)), ifnone(calibration, c.calibration))
     return Learner(dls, c.net.model, loss_func=loss, splitter=color_splitter, cbs=[ChannelsLast(), StillNorm()])
 
-# %% ../nbs/12_finetune.ipynb #f57c65ab
+# %% ../nbs/12_finetune.ipynb #7fadac74
 def pace(learn, n=3, clock=perf_counter):
     "Seconds that a batch takes in training, photos read and all."
     batches,_ = iter(learn.dls.train),learn.model.eval()
@@ -239,16 +242,16 @@ def fit_album(learn, # of `finetune_learner`
               steps:int, # batches in a round
               track=lambda xs,title: xs # progress bar around a list
              ):
-    "Train frozen, then unfrozen; `learn` ends with the best weights on its validation photos. Ctrl-C ends it early."
-    best,rounds = Best(Path(folder)/'best.safetensors'),Round(steps, track(range(sum(ROUNDS)*steps), 'Fine-tuning'))
+    "Train frozen, then unfrozen; `learn` ends with the best weights on its validation photos. False if Ctrl-C ended it early."
+    whole,best,rounds = True,Best(Path(folder)/'best.safetensors'),Round(steps, track(range(sum(ROUNDS)*steps), 'Fine-tuning'))
     try:
         for k,(n,lr,freeze) in enumerate(zip(ROUNDS, RATES, (learn.freeze,learn.unfreeze))):
             freeze(); ckpt = Checkpoint(Path(folder)/f'part-{k}.pth'); start = ckpt.resume(learn)
             with learn.no_bar(), learn.no_logging():
                 learn.fit_one_cycle(n, lr, start_epoch=start, cbs=[ckpt, best, rounds, CSVLogger(Path(folder)/f'part-{k}.csv', append=bool(start))])
-    except KeyboardInterrupt: print('Stopped: what was best so far is measured now.', file=sys.stderr)
+    except KeyboardInterrupt: whole = False; print('Stopped: what was best so far is measured now.', file=sys.stderr)
     if best.fname.exists(): learn.model.load_state_dict(load_file(best.fname))
-    return learn
+    return whole
 
 # %% ../nbs/12_finetune.ipynb #87e6cd30
 SHARES = 0.,.25,.5,.75,1. # of the tuned weights
@@ -267,13 +270,14 @@ def mixtures(base, # `Colorizer` in torch
     "Dict of `Colorizer`: the base as it is, and mixtures with the tuned model under the new calibration."
     return {'base':base, **{f'{s:.0%}' if s else 'calibration':Colorizer(TorchNet(mixed(base.net.model, tuned, s)), {**base.config, 'calibration':calibration}) for s in SHARES}}
 
-# %% ../nbs/12_finetune.ipynb #c8662c8c
+# %% ../nbs/12_finetune.ipynb #a6091689
 def expanded_interval(x, # numbers
                       seed=42):
     "Mean, and low and high of the 95 % interval."
     from scipy import stats
-    n = len(x); q = stats.norm.cdf(stats.t.ppf(.025, n-1)*(n/(n-1))**.5)
-    return np.mean(x), *np.quantile(draws(n, seed)[1:]@np.asarray(x), [q,1-q])
+    x = np.asarray(x); n,m = len(x),x.mean(); t = stats.t.ppf(.975, n-1); half = t*x.std(ddof=1)/n**.5
+    low,high = np.quantile(draws(n, seed)[1:]@x, [q := stats.norm.cdf(-t*(n/(n-1))**.5), 1-q])
+    return m, min(low, m-half), max(high, m+half)
 
 # %% ../nbs/12_finetune.ipynb #71754746
 GUARDS = {'CF':.95, 'hue scatter':1.5} # colorfulness at least, scatter at most, in units of the base's
@@ -300,9 +304,7 @@ def decide(values, groups, # as for `differences`
     best = min(ok, key=lambda k: d[k].mean()); mean,low,high = expanded_interval(d[best], seed)
     return dict(kept=best if high < 0 else 'base', tried=best, mean=mean, low=low, high=high)
 
-# %% ../nbs/12_finetune.ipynb #be580404
-REPORT = 'report.html','report.png','photos.csv','measured.csv'
-
+# %% ../nbs/12_finetune.ipynb #a38d8dc0
 @dataclass
 class Finetuned:
     "What came out of an album."
@@ -352,24 +354,28 @@ def page(r, # `Finetuned`
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Fine-tuned on {escape(str(album))}</title><style>{STYLE}</style>\n'
             f'<h1>Fine-tuned on {escape(str(album))}</h1><p><b>{escape(r.said)}</b></p>{body}</html>\n')
 
-# %% ../nbs/12_finetune.ipynb #20895a73
+# %% ../nbs/12_finetune.ipynb #870773ea
 def _seed(seed): random.seed(seed); np.random.seed(seed%2**32); torch.manual_seed(seed)
 
 def _begin(out, resume, plan):
     "The folder of the work, and the plan: `plan`, or the one that was begun with."
     work = out/'.finetune'; fn = work/'plan.json'
     if work.exists() and not resume: raise ModelError(f'{out} holds an unfinished fine-tuning: resume it, or delete {work}.')
-    if resume and not fn.exists(): raise ModelError(f'{out} holds no unfinished fine-tuning: start one without resuming.')
-    if not resume: work.mkdir(parents=True); fn.write_text(json.dumps(plan))
-    return work, json.loads(fn.read_text())
+    if not resume: work.mkdir(parents=True); fn.write_text(json.dumps(plan)); return work, plan
+    if not fn.exists(): raise ModelError(f'{out} holds no unfinished fine-tuning: start one without resuming.')
+    old = json.loads(fn.read_text())
+    if old['album'] != plan['album']: raise ModelError(f'{out} was begun with the album {old["album"]}: resume with that one.')
+    return work, old
 
 def _curated(album, work, seed, track):
-    t = curate(album, work/'photos', track); _enough(t, album)
-    return hold_out(t, seed)
+    try: t = curate(album, work/'photos', track, work.parent); _enough(t, album); return hold_out(t, seed)
+    except PhotoError: shutil.rmtree(work); raise  # nothing to resume
 
 def _losses(work):
     t = [pd.read_csv(f) for f in sorted(work.glob('part-*.csv'))]
     return pd.concat(t, ignore_index=True).apply(pd.to_numeric, errors='coerce').dropna(subset='valid_loss').rename_axis('round').reset_index() if t else pd.DataFrame()
+
+def _full(path): return path and str(Path(path).expanduser().resolve())
 
 def _once(fn, make, load):
     "What `load` finds in the file `fn`, which `make` made before or makes now."
@@ -379,7 +385,8 @@ def _once(fn, make, load):
 def _finished(base, model, r, plan): # `Colorizer`, what is in the folder, `Finetuned`
     "`Colorizer` of the chosen mixture, with what is to be known of it."
     k,n = r.choice['kept'],(r.photos.part == 'held out').sum(); m = r.values.xs(k, level='model').mean()
-    config = {**model.config, 'finetuned':{'result':r.said, 'base':plan['base'], 'date':str(date.today()), 'photos':int((r.photos.part == 'train').sum()), 'kept':k},
+    told = {k:v for k,v in model.config.items() if r.choice['kept'] == 'base' or k not in ('name','versions')}
+    config = {**told, 'finetuned':{'result':r.said, 'base':plan['base'], 'date':str(date.today()), 'photos':int((r.photos.part == 'train').sum()), 'kept':k},
               'metrics':{'photos':f'{n} of the album, held out', **m[['PSNR','SSIM','dE2000','CF','CF of original','cast','hue scatter']].round(3).to_dict()}}
     return Colorizer(model.net, config, base.folder if k == 'base' else None)
 
@@ -387,10 +394,10 @@ def _write(r, c, models, plan, folder, held, scans):
     "Model, report and tables into the new `folder`."
     c.save(folder)
     sheets = {f'{min(8, len(held))} of the held-out photos':_sheet(models, spread(held, 8))}
-    if scans: sheets['Old photos'] = _scans(models, spread(scans, 12))
+    if scans: sheets['Old photos'] = _scans(models, scans)
     r.photos.drop(columns='small').to_csv(folder/'photos.csv', index=False); r.values.to_csv(folder/'measured.csv', float_format='%.5g')
     pngs = {k:_png(im) for k,im in sheets.items()}
-    (folder/'report.png').write_bytes([*pngs.values()][-1]); (folder/'report.html').write_text(page(r, plan['album'], pngs), encoding='utf-8')
+    (folder/'report.png').write_bytes([*pngs.values()][0]); (folder/'report.html').write_text(page(r, plan['album'], pngs), encoding='utf-8')
 
 def finetune(album, # folder of color photos, searched to the bottom
              out, # model folder to write, with a report
@@ -407,11 +414,25 @@ def finetune(album, # folder of color photos, searched to the bottom
              clock=perf_counter # seconds so far
             ):
     "Tune a model on an album, measure, and write the better one; `Finetuned`. Raises `PhotoError` and `ModelError`."
-    out = may_write(out, overwrite); Colorizer.from_pretrained(base, 'torch')  # or say what is wrong before any work
+    out = may_write(out, overwrite or resume); Colorizer.from_pretrained(base, 'torch')  # or say what is wrong before any work
     try:
-        work,plan = _begin(out, resume, dict(album=str(album), minutes=minutes, base=str(base), gan=gan, rehearse=rehearse and str(rehearse), scans=scans and str(scans), judge=judge, seed=seed))
+        work,plan = _begin(out, resume, dict(album=_full(album), minutes=minutes, base=_full(base) if Path(base).is_dir() else str(base), gan=gan, rehearse=_full(rehearse), scans=_full(scans), judge=_full(judge), seed=seed))
         return _finetune(out, work, plan, track, clock)
-    except (OSError,SafetensorError) as e: raise ModelError(f'{out} cannot be written ({getattr(e, "strerror", None) or e}).') from e
+    except (OSError,SafetensorError) as e: raise ModelError(f'{getattr(e, "filename", None) or out} cannot be read or written ({getattr(e, "strerror", None) or e}).') from e
+
+def _others(work, plan, track):
+    "Photos that are not of the album: the small copies of those in `rehearse`, or the built-in ones."
+    if not plan['rehearse']: return L(builtin_photos())
+    t = curate(plan['rehearse'], work/'others', track, plan['album']); files = L(t.small[t.result == 'kept'].tolist())
+    if len(files) < 4: raise PhotoError(f'{plan["rehearse"]} holds {len(files)} color photos that are not of the album: give at least 4, or none.')
+    return files
+
+def _readable(scans):
+    "The photos of the folder that can be opened, up to 12."
+    def fine(f):
+        try: open_photo(f); return True
+        except PhotoError: return False
+    return [f for f in spread([*get_image_files(scans).sorted()], 24) if fine(f)][:12] if scans else []
 
 def _photos(work, plan, track):
     "The curated album, curated once."
@@ -421,9 +442,9 @@ def _photos(work, plan, track):
 def _train(work, plan, train, held, others, cal, track, clock):
     "The tuned model."
     learn,share = finetune_learner(plan['base'], train, held, others, cal, seed=plan['seed']),2/3 if plan['gan'] else 1
+    judge = plan['gan'] and create_judge(learn.dls, plan['judge'], plan['scans'])  # what it lacks is said before the training
     steps = _once(work/'steps.txt', lambda: str(steps_for(learn, len(train), plan['minutes']*share, clock)), Path.read_text)
-    fit_album(learn, work, int(steps), track)
-    if plan['gan']: nogan(learn, create_judge(learn.dls, plan['judge'], plan['scans']), work/'gan', minutes=plan['minutes']/3, resume=True)
+    if fit_album(learn, work, int(steps), track) and judge: nogan(learn, judge, work/'gan', minutes=plan['minutes']/3, resume=True)
     return learn.model
 
 def _measured(models, held, others, track):
@@ -436,12 +457,12 @@ def _finetune(out, work, plan, track, clock):
     _seed(plan['seed'])
     photos,base = _photos(work, plan, track),Colorizer.from_pretrained(plan['base'], 'torch')
     train,held = (photos.small[photos.part == p].tolist() for p in ('train','held out'))
-    others = L(get_image_files(plan['rehearse']).sorted() if plan['rehearse'] else builtin_photos()); far = others[::2][:32]
-    cal = _once(work/'calibration.json', lambda: json.dumps(recalibrate(base, train, far)), lambda f: json.loads(f.read_text()))
+    others,scans = _others(work, plan, track),_readable(plan['scans']); far = others[::2][:32]
+    cal = _once(work/'calibration.json', lambda: json.dumps(recalibrate(base, spread(train, 64), far)), lambda f: json.loads(f.read_text()))
     models = mixtures(base, _train(work, plan, train, held, others[1::2], cal, track, clock), cal)
     values,general = _measured(models, held, far, track); groups = photos.group[photos.part == 'held out'].set_axis([Path(f).name for f in held])
     r = Finetuned(photos, values, _losses(work), decide(values, groups, general, plan['seed'])); kept,tried = r.choice['kept'],r.choice['tried']
     new = work/'model'; shutil.rmtree(new, ignore_errors=True); shown = {'base':base, **({'tuned':models[tried]} if tried else {})}
-    _write(r, _finished(base, models[kept], r, plan), shown, plan, new, held, plan['scans'] and get_image_files(plan['scans']).sorted())
+    _write(r, _finished(base, models[kept], r, plan), shown, plan, new, held, scans)
     for f in new.iterdir(): f.replace(out/f.name)
     shutil.rmtree(work); return r

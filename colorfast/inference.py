@@ -298,7 +298,7 @@ def to_onnx(model):
                           input_names=['x'], output_names=['lab'], dynamic_axes={'x':sizes, 'lab':sizes})
     return onnx.load_from_string(f.getvalue())
 
-# %% ../nbs/09_inference.ipynb #2c7db3ac
+# %% ../nbs/09_inference.ipynb #21a1b440
 def _part(title, v):
     if isinstance(v, dict): v = '| | |\n|---|---|\n' + '\n'.join(f'| {k} | {f"{o:.4g}" if isinstance(o, float) else o} |' for k,o in v.items())
     return f'\n## {title.capitalize()}\n{v}\n' if v else ''
@@ -308,7 +308,7 @@ def model_card(config):
     return ('---\nlibrary_name: colorfast\ntags: [colorization, image-to-image, onnx]\n---\n'
             f'# A colorfast model\nIt colors black-and-white photographs, and looks at {config["size"]} pixels on the long side.\n\n'
             "```python\nfrom colorfast.inference import Colorizer\nColorizer.from_pretrained('this/folder').predict('photo.jpg')\n```\n"
-            + ''.join(_part(k, config.get(k)) for k in ('licence','limits','data','metrics','model','recipe','calibration','versions')))
+            + ''.join(_part(k, config.get(k)) for k in ('licence','limits','finetuned','data','metrics','model','recipe','calibration','versions')))
 
 # %% ../nbs/09_inference.ipynb #ec6ea214
 def _versions():

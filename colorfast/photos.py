@@ -435,7 +435,7 @@ def save_photo(pixels, # `(H,W,3)` sRGB, dtype and size of `like.pixels`
     except PhotoError as e: raise PhotoError(f'{name}: {e}') from e.__cause__
     except OSError as e: raise PhotoError(f'{name}: {_why(e)}') from e
 
-# %% ../nbs/01_photos.ipynb #208d0ce8
+# %% ../nbs/01_photos.ipynb #7c3c4b88
 def _in_folder(top, out, suffixes):
     "Photos under `top`, and errors for folders that cannot be read; hidden ones and `out` left out."
     errors = []
@@ -454,19 +454,28 @@ def _candidates(srcs, out, suffixes):
             yield (Path(p.filename), PhotoError(f'{p.filename}: {_why(p)}')) if isinstance(p, OSError) else (p, p.relative_to(src))
         if not found: yield src, PhotoError(f'{src}: no photos in this folder; give another one, or files')
 
+def _key(path):
+    "What is the same for all names of a file; None without one."
+    try: st = os.stat(path); return st.st_dev,st.st_ino
+    except OSError: return None
+
 def find_photos(srcs, # a path or several: files and folders
                 out, # folder for the results
                 films:bool=False): # look for films in folders too; the result of one is an .mp4
     "Yields (source, destination) for each photo; in place of the destination a `PhotoError` if there cannot be one."
     out,taken = Path(out),{}
-    for src,rel in _candidates(srcs, out.resolve(), PICTURES|FILMS if films else PICTURES):
+    found = list(_candidates(srcs, out.resolve(), PICTURES|FILMS if films else PICTURES))
+    sources = {_key(src):src for src,rel in found if not isinstance(rel, PhotoError)}
+    for src,rel in found:
         dst = rel if isinstance(rel, PhotoError) else out/rel
-        if films and src.suffix.lower() in FILMS and not isinstance(rel, PhotoError): dst = dst.with_suffix('.mp4')
+        film = films and src.suffix.lower() in FILMS and not isinstance(rel, PhotoError)
+        if film: dst = dst.with_suffix('.mp4')
         if not isinstance(dst, PhotoError):
             first = taken.setdefault(dst, src)
-            if first is not src:
-                if _same(first, src): continue  # named twice
-                dst = PhotoError(f'{src}: its result would take the place of that of {first}, {dst}; rename one or do them apart')
-            elif _same(dst, src): dst = PhotoError(f'{src}: its result would take its own place; choose another output folder')
+            if first is not src and _same(first, src): continue  # named twice
+            other = next((o for d in ((dst,dst.with_suffix('.mov')) if film else (dst,)) if (o := sources.get(_key(d))) and not _same(o, src)), None)  # sound may need a .mov
+            if _same(dst, src): dst = PhotoError(f'{src}: its result would take its own place; choose another output folder')
+            elif other: dst = PhotoError(f'{src}: its result could take the place of {other}; choose another output folder')
+            elif first is not src: dst = PhotoError(f'{src}: its result would take the place of that of {first}, {dst}; rename one or do them apart')
             elif not dst.parent.resolve().is_relative_to(out.resolve()): dst = PhotoError(f'{src}: {dst} leads out of {out} through a link; choose another output folder')
         yield src, dst

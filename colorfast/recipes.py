@@ -84,7 +84,7 @@ RECIPES = {
     'pix2pix-family': Recipe(dict(arch='pix2pix', space='lab'), [Stage(256, 200, 2e-4, bs=4, aging=0., game=_PIX2PIX)], pixel='l1', data='jitter', opt='gan', cycle=False, hints=False),
     'resnet34': Recipe(dict(arch='torchvision.resnet34'), [Stage(128, 10, 1e-3), Stage(128, 10, 1e-4, game=Game('bce', .02, 5e-4, steps=100), share=.5)], pixel='mse')}
 
-# %% ../nbs/10_recipes.ipynb #bffbaf79
+# %% ../nbs/10_recipes.ipynb #ed6bbe93
 def get_recipe(name):
     if name not in RECIPES: raise ValueError(f'There is no recipe {name!r}: take one of {", ".join(RECIPES)}.')
     return RECIPES[name]
@@ -94,7 +94,7 @@ def _seed(seed): random.seed(seed); np.random.seed(seed%2**32); torch.manual_see
 def _loaders(recipe, stage, train, valid, missing, **kwargs):
     data = DATA[recipe.data](stage.size)
     if missing: data['aug'] = [*data.get('aug', []), Missing(missing)]
-    return ColorizeDataLoaders.from_files(train, valid=valid, size=stage.size, bs=stage.bs, aging=stage.aging, hints=recipe.hints, **data, **kwargs)
+    return ColorizeDataLoaders.from_files(train, valid=valid, size=stage.size, bs=min(stage.bs, len(train)), aging=stage.aging, hints=recipe.hints, **data, **kwargs)
 
 def _learner(recipe, stage, dls, feature, pretrained, weights):
     pixel = PixelLoss(chroma=recipe.chroma) if recipe.chroma else PIXEL[recipe.pixel]
@@ -139,7 +139,7 @@ def nogan(learn, # of `colorize_learner`, pretrained
     if chosen.best['epoch'] < 0: print('No checkpoint of the game was better within the guards: the pretrained weights stay.')
     return chosen.best
 
-# %% ../nbs/10_recipes.ipynb #162f7b1a
+# %% ../nbs/10_recipes.ipynb #f148d92c
 def _fit(learn, stage, recipe, run, resume, minutes):
     "One stage, its files start with `run`."
     if stage.game: learn = gan_colorize_learner(learn, PatchCritic(**stage.game.critic), stage.game.kind, stage.game.w, cbs=ChannelsLast())
@@ -197,6 +197,7 @@ def fit_recipe(name, # one of `RECIPES`
     "Train the recipe; the `Learner` of its last stage, with averaged weights. Needs at least 2 photos."
     recipe,run = get_recipe(name),_run_folder(run or f'runs/{name}', resume); _seed(seed)
     train,valid = _photos(path, valid_pct)
+    if any(s.game and s.game.steps for s in recipe.stages): rgb_encoder(JUDGE, weights=judge)  # what is missing is said before the training
     feature = FeatureLoss(recipe.model['arch'], weights=weights) if any(s.feature for s in recipe.stages) else None
     for k,stage in enumerate(recipe.stages):
         _seed(seed+k); stage = replace(stage, epochs=epochs or stage.epochs, size=crop or stage.size)

@@ -6,8 +6,8 @@
 __all__ = ['CUT', 'MEMORY', 'DOUBT', 'PIECE', 'VideoError', 'Stopped', 'motion', 'is_cut', 'steady', 'VideoColorizer', 'Film',
            'Gif', 'is_color_film', 'result_path', 'check_part']
 
-# %% ../nbs/13_video.ipynb #c1018b05
-import heapq, json, os, secrets, shutil, signal
+# %% ../nbs/13_video.ipynb #f52e31ef
+import heapq, json, os, secrets, signal, warnings, zipfile
 from collections import deque
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -255,12 +255,21 @@ def _yuv(px, like):
     f.pts,f.time_base = like.pts,like.time_base
     return f
 
-# %% ../nbs/13_video.ipynb #1b990f5b
+# %% ../nbs/13_video.ipynb #ad96f3f4
 PIECE = 100  # frames
 
 def _mux(path, fmt, film):
     "An MP4 or MOV file to write, whose times are as fine as the film's."
     return _av().open(str(path), 'w', format=fmt, options={'movflags':'+faststart', 'movie_timescale':str(film.tb.denominator)})
+
+def _to_disk(path):
+    "Wait until the file is on the disk, so that a power cut cannot empty it."
+    with open(path, 'r+b') as f: os.fsync(f.fileno())
+
+def _settings(folder, frame, coded):
+    "Width, height, matrix, primaries and transfer of the first piece; without one, of a frame as it was and as it will be."
+    if not (done := _pieces(folder)): return coded.width,coded.height,coded.colorspace,frame.color_primaries,frame.color_trc
+    with _open(done[0]) as box: c = box.streams.video[0].codec_context; return c.width,c.height,c.colorspace,c.color_primaries,c.color_trc
 
 class _Piece:
     "An H.264 file that frames are added to; it appears under its name when it is closed."
@@ -269,35 +278,43 @@ class _Piece:
         self.path,self.tmp,self.frames = path,path.with_suffix('.tmp'),0
         self.box = _mux(self.tmp, 'mp4', film)
         s = self.stream = self.box.add_stream('libx264', rate=film.rate, options={'crf':'17', 'preset':'fast', 'bf':'0'})
-        s.width,s.height,s.pix_fmt,c = coded.width,coded.height,'yuv420p',s.codec_context
+        s.pix_fmt,c = 'yuv420p',s.codec_context
         c.time_base = film.tb
         if film.stream.sample_aspect_ratio: c.sample_aspect_ratio = film.stream.sample_aspect_ratio
-        c.color_range,c.colorspace,c.color_primaries,c.color_trc = 1,coded.colorspace,frame.color_primaries,frame.color_trc
+        c.color_range = 1
+        c.width,c.height,c.colorspace,c.color_primaries,c.color_trc = _settings(path.parent, frame, coded)
 
-    def add(self, frame): self.box.mux(self.stream.encode(frame.reformat(self.stream.width, self.stream.height))); self.frames += 1
+    def add(self, frame):
+        c = self.stream.codec_context
+        if (frame.width,frame.height,frame.colorspace) != (c.width,c.height,c.colorspace):
+            frame = frame.reformat(c.width, c.height, src_colorspace=_matrix(frame), dst_colorspace=_matrix(c), interpolation=_EXACT)
+        self.box.mux(self.stream.encode(frame)); self.frames += 1
 
     def close(self, state, # after the last frame
               frame): # the last one as it was
         self.box.mux(self.stream.encode()); self.box.close()
         np.savez(self.path.with_suffix('.npz'), pts=frame.pts, turn=frame.rotation, **state)
+        for o in (self.path.with_suffix('.npz'),self.tmp): _to_disk(o)
         os.replace(self.tmp, self.path)
-        for o in self.path.parent.glob('*.npz'):
-            if o.stem < self.path.stem: o.unlink()
+        for o in _made(self.path.parent, 'npz')[:-2]: o.unlink()
 
     def drop(self):
         with suppress(Exception): self.box.close()
         with suppress(OSError): self.tmp.unlink()
 
-def _pieces(folder): return sorted(folder.glob('*.mp4'))
+def _made(folder, suffix='*'): return sorted(folder.glob('[0-9]'*6+'.'+suffix))
+def _pieces(folder): return _made(folder, 'mp4')
 
 def _left(folder):
     "State, time stamp and rotation after what is in the folder; None, None and 0 if nothing is."
-    done = _pieces(folder)
-    if not done: return None,None,0
-    with np.load(done[-1].with_suffix('.npz')) as z: state = {k:z[k] for k in z.files}
-    return state,int(state.pop('pts')),int(state.pop('turn'))
+    while done := _pieces(folder):
+        try:
+            with np.load(done[-1].with_suffix('.npz')) as z: state = {k:z[k] for k in z.files}
+            return state,int(state.pop('pts')),int(state.pop('turn'))
+        except (FileNotFoundError,EOFError,ValueError,KeyError,zipfile.BadZipFile): done[-1].unlink()  # damaged: back by a piece
+    return None,None,0
 
-# %% ../nbs/13_video.ipynb #68e4bbf6
+# %% ../nbs/13_video.ipynb #2fd3d4bf
 def _fits(stream, fmt):
     "True if the packets of `stream` can be copied into a file of the format `fmt`."
     import io
@@ -312,15 +329,22 @@ def _home(box):
     "'mp4' or 'mov', whichever holds the sound of an open film as it is; 'mp4' if neither does."
     return next((f for f in ('mp4','mov') if all(_fits(s, f) for s in _sounds(box))), 'mp4')
 
+def _aac(to, src):
+    "What makes AAC packets of the stream `to` from one of the film's."
+    def packets(p):
+        frames = p.decode() + [None]*(p.dts is None)
+        try: return [q for f in frames for q in to.encode(f)]
+        except _av().error.FFmpegError as e: warnings.warn(f'{src}: its sound could not become AAC ({e.strerror}) and is missing from there on.'); raise
+    return packets
+
 def _sound(out, box, fmt, src):
     "A stream of `out` for each of the film's sounds, and what makes its packets from one of the film's."
-    import warnings
     for s in box.streams.audio:
         if s.codec_context is None: warnings.warn(f'{src}: its sound is of an unknown kind and was left out.'); continue
         if _fits(s, fmt): yield s.index, out.add_stream_from_template(s), lambda p: [p]; continue
         warnings.warn(f'{src}: its sound ({s.codec_context.name}) fits into neither MP4 nor MOV and became AAC.')
-        new = out.add_stream('aac', rate=s.rate)
-        yield s.index, new, lambda p, new=new: [q for f in p.decode() for q in new.encode(f)] + (new.encode(None) if p.dts is None else [])
+        new = out.add_stream('aac', rate=min(_av().Codec('aac', 'w').audio_rates, key=lambda o: (o < s.rate, abs(o-s.rate))))  # it has not every rate
+        yield s.index, new, _aac(new, src)
 
 def _timed(packets, shift=0):
     "(seconds, packet) of what has a time, `shift` seconds earlier."
@@ -337,7 +361,7 @@ def _picture_packets(paths, to, shift):
 
 def _sound_packets(box, tracks, shift, until):
     av,tracks = _av(),{i:(to,f) for i,to,f in tracks}
-    with suppress(av.error.FFmpegError):  # damage: the picture's end says so
+    with suppress(av.error.FFmpegError):  # damage: the picture's end says so, and `_aac`
         for p in box.demux(*_sounds(box)):
             to,f = tracks[p.stream.index]
             for t,q in _timed(f(p), shift):
@@ -355,11 +379,11 @@ def _join(paths, dst, fmt, film, shift, until, rotation):
             both = [_picture_packets(paths, v, shift)] + ([_sound_packets(box, tracks, shift, until)] if tracks else [])
             for _,p in heapq.merge(*both, key=lambda o: o[0]): out.mux(p)
         st = os.stat(film.src); os.utime(tmp, ns=(st.st_atime_ns, st.st_mtime_ns))
-        os.replace(tmp, dst)
+        _to_disk(tmp); os.replace(tmp, dst)
     finally:
         with suppress(OSError): tmp.unlink()
 
-# %% ../nbs/13_video.ipynb #1ea553de
+# %% ../nbs/13_video.ipynb #4d26b2be
 def _palette_image(rgb, alpha, old):
     "`rgb` `(H,W,3)` with 256 colors, those of the image `old` if they are nearly as good; 255 and nothing where `alpha` is False."
     from PIL import Image
@@ -384,7 +408,13 @@ class _GifWriter:
         im = self.old = _palette_image(rgb, alpha, self.old)
         kw = {} if alpha.all() else {'transparency':255}
         self.f.writelines(GifImagePlugin.getdata(im, include_color_table=True, duration=duration, disposal=disposal, **kw))
-    def close(self): self.f.write(b';')
+    def close(self, note=b''): self.f.write(note + b';')
+
+_STOPPED = b'!\xfe\x12colorfast: stopped\0'  # a comment at the end, by which a part is known as ours
+
+def _tail(src):
+    "The last bytes of a file."
+    with open(src, 'rb') as f: f.seek(max(0, os.path.getsize(src)-99)); return f.read()
 
 class Gif:
     "A GIF file that is open for reading."
@@ -407,7 +437,7 @@ class Gif:
             ms = self.im.info.get('duration', 0)
             yield time, px, ms, self.im.disposal_method
             time,i = time+ms/1000,i+1
-        if not Path(self.src).read_bytes()[-99:].rstrip(b'\0\r\n ').endswith(b';'): self.damage = time
+        if not _tail(self.src).rstrip(b'\0\r\n ').endswith(b';'): self.damage = time
 
 # %% ../nbs/13_video.ipynb #51ef0e84
 def _is_gif(src):
@@ -437,7 +467,7 @@ def result_path(src, # film or GIF
     if dst.suffix.lower() not in ('.mp4','.m4v','.mov'): raise VideoError(f'{dst}: a film becomes an MP4; choose a name that ends in .mp4')
     with _open(src) as box: return dst.with_suffix('.mov') if _home(box) == 'mov' else dst
 
-# %% ../nbs/13_video.ipynb #72db691e
+# %% ../nbs/13_video.ipynb #7d60d5ad
 @contextmanager
 def _patience():
     "A list that is filled by Ctrl-C; in the main thread, where there is one."
@@ -450,17 +480,27 @@ def _patience():
     try: yield stop
     finally: signal.signal(signal.SIGINT, old)
 
-def _begin(folder, job, resume, overwrite):
+def _clear(folder, part):
+    "Remove what was made in `folder` and of it, and the folder if nothing else is there."
+    for o in (part,*_made(folder),folder/'job.json'): o.unlink(missing_ok=True)  # the note last: it says whose the others are
+    with suppress(OSError): folder.rmdir()
+
+def _in_the_way(path): return VideoError(f'{path} is in the way: rename it, or choose another folder')
+
+def _begin(folder, part, job, resume, overwrite):
     "Make `folder` for the pieces of `job`, with what is there of it if it is to be resumed."
     note = folder/'job.json'
+    if not note.exists():
+        if folder.is_dir() and any(folder.iterdir()): raise _in_the_way(folder)
+        if os.path.lexists(part): raise _in_the_way(part)
     if note.exists() and resume and note.read_text() != job: raise VideoError(f'{folder} was begun with other settings, or the film has changed; overwrite it to start over')
     if note.exists() and not resume:
         if not overwrite: raise VideoError(f'{folder} is a part of this film; resume to go on with it, or overwrite it to start over')
-        shutil.rmtree(folder)
+        _clear(folder, part)
     folder.mkdir(parents=True, exist_ok=True); note.write_text(job)
-    for o in folder.glob('*.tmp'): o.unlink()
+    for o in _made(folder, 'tmp'): o.unlink()
 
-# %% ../nbs/13_video.ipynb #ad99f5d4
+# %% ../nbs/13_video.ipynb #7706ccc1
 def _job(self, src, start, end):
     "What a resumed film must have in common with the one that was begun."
     st = os.stat(src)
@@ -492,23 +532,24 @@ def _color_pieces(self, film, folder, start, end, progress, stop):
 def _color_film(self, src, dst, overwrite, resume, start, end, progress):
     folder,part,fmt = dst.with_name(dst.name+'.parts'),dst.with_name(f'{dst.stem}.part{dst.suffix}'),'mov' if dst.suffix.lower() == '.mov' else 'mp4'
     with Film(src) as film, _patience() as stop:
-        _begin(folder, _job(self, src, start, end), resume, overwrite)
+        _begin(folder, part, _job(self, src, start, end), resume, overwrite)
         try: _color_pieces(self, film, folder, start, end, progress, stop)
         except BaseException:
-            if not _pieces(folder): shutil.rmtree(folder)
+            if not _pieces(folder): _clear(folder, part)
             raise
         (_,last,turn),stopped = _left(folder),bool(stop)
-        if last is None: shutil.rmtree(folder); raise VideoError(f'{src}: no frames could be read' + (' in the part that was asked for' if start or end else '') + '; choose another' + (' part' if start or end else ' file'))
+        if last is None: _clear(folder, part); raise VideoError(f'{src}: no frames could be read' + (' in the part that was asked for' if start or end else '') + '; choose another' + (' part' if start or end else ' file'))
         shift = film.pts(start)*film.tb if start else film.clock
         until = float(last*film.tb - shift + 1/film.rate) if stopped else np.inf if end is None else end-(start or 0)
         _join(_pieces(folder), part if stopped else dst, fmt, film, shift, until, turn)
         if stopped: raise Stopped(f'stopped. {part} can be played up to there, and --resume goes on.')
-        shutil.rmtree(folder); part.unlink(missing_ok=True)
+        _clear(folder, part)
         if stop: raise KeyboardInterrupt
         if film.damage is not None: raise VideoError(f'{src}: damaged or cut short after {film.damage:.1f} s; what could be read is in {dst}')
 
 def _color_gif(self, src, dst, progress):
     tmp,part = dst.parent/f'.{secrets.token_hex(8)}.tmp',dst.with_name(f'{dst.stem}.part.gif')
+    if os.path.lexists(part) and not _tail(part).endswith(_STOPPED+b';'): raise _in_the_way(part)
     try:
         with Gif(src) as gif, _patience() as stop, open(tmp, 'wb') as f:
             state,before,gif_out = None,None,_GifWriter(f, gif.im.size, gif.im.info.get('loop'), gif.im.info.get('comment'))
@@ -516,8 +557,8 @@ def _color_gif(self, src, dst, progress):
                 out,state = self._next(state, np.ascontiguousarray(px[...,:3]), self._hints(before, t, None))
                 gif_out.add(out, px[...,3] > 0, ms, disposal); before = t
                 if stop: break
-            gif_out.close()
             stopped = bool(stop)
+            gif_out.close(_STOPPED if stopped else b'')
         if before is None: raise VideoError(f'{src}: no frames could be read; choose another file')
         st = os.stat(src); os.utime(tmp, ns=(st.st_atime_ns, st.st_mtime_ns))
         os.replace(tmp, part if stopped else dst)

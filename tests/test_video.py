@@ -10,7 +10,7 @@ from skimage import data as skdata
 
 from colorfast.color import AB_SCALE, rgb2L, rgb2lab
 from colorfast.inference import Colorizer, HintError
-from colorfast.video import MEMORY, PIECE, VideoColorizer, VideoError, is_color_film
+from colorfast.video import MEMORY, PIECE, VideoColorizer, VideoError, _aac, is_color_film
 
 GREY,CAT = skdata.camera()[::4,::4],skdata.cat()
 posix = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX')
@@ -21,7 +21,7 @@ def env(**kw): return {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'
 def passing(n, w=64, h=48, x=0): return [np.ascontiguousarray(GREY[30:30+h,x+i:x+i+w]) for i in range(n)]
 def rgb(a): return a if a.ndim == 3 else np.dstack([a]*3)
 
-def make(path, frames, pts=None, tb=Fraction(1,25), codec='libx264', pix_fmt='yuv420p', sound=None, options=None, turn=None, sar=None, box=None, **tags):
+def make(path, frames, pts=None, tb=Fraction(1,25), codec='libx264', pix_fmt='yuv420p', sound=None, rate=16000, options=None, turn=None, sar=None, box=None, **tags):
     "A film file; `sound` is the codec of a second of noise."
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), 'w', options=box or {}) as box:
@@ -31,7 +31,7 @@ def make(path, frames, pts=None, tb=Fraction(1,25), codec='libx264', pix_fmt='yu
         if sar: v.codec_context.sample_aspect_ratio = sar
         for k,x in tags.items(): setattr(v.codec_context, k, x)
         if turn is not None: v.set_display_rotation(turn)
-        if sound: s = box.add_stream(sound, rate=16000); s.layout = 'mono'
+        if sound: s = box.add_stream(sound, rate=rate); s.layout = 'mono'
         for i,o in enumerate(frames):
             f = av.VideoFrame.from_ndarray(rgb(o), format='rgb24').reformat(format=pix_fmt, dst_colorspace=tags.get('colorspace') and {6:5}.get(tags['colorspace'], tags['colorspace']))
             f.pts,f.time_base = i if pts is None else pts[i],tb
@@ -39,7 +39,7 @@ def make(path, frames, pts=None, tb=Fraction(1,25), codec='libx264', pix_fmt='yu
         box.mux(v.encode())
         if sound:
             f = av.AudioFrame.from_ndarray(np.random.default_rng(0).integers(-9999, 9999, (1,16000), dtype=np.int16), format='s16', layout='mono')
-            f.rate,f.pts = 16000,0
+            f.rate,f.pts = rate,0
             box.mux(s.encode(f)); box.mux(s.encode())
     return path
 
@@ -147,6 +147,29 @@ def test_sound_that_fits_nowhere(tmp_path, video):
     src = make(tmp_path/'a.avi', passing(25), codec='mpeg4', sound='adpcm_ms')
     with pytest.warns(UserWarning, match='adpcm_ms.*became AAC'): dst = video.predict(src, tmp_path/'b.mp4')
     with av.open(str(dst)) as box: assert box.streams.audio[0].codec_context.name == 'aac' and .9 < sum(f.samples for f in box.decode(audio=0))/16000 < 1.2
+
+def test_sound_of_a_rate_that_aac_has_not(tmp_path, video):
+    src = make(tmp_path/'a.avi', passing(25), codec='mpeg4', sound='adpcm_ms', rate=12345)
+    with pytest.warns(UserWarning, match='adpcm_ms.*became AAC'): dst = video.predict(src, tmp_path/'b.mp4')
+    with av.open(str(dst)) as box: assert box.streams.audio[0].rate == 16000 and 1.1 < sum(f.samples for f in box.decode(audio=0))/16000 < 1.5
+    with av.open(str(src)) as box, av.open(str(tmp_path/'c.mp4'), 'w') as out:
+        packets = _aac(out.add_stream('aac', rate=12345), src)
+        with pytest.warns(UserWarning, match='a.avi: its sound could not become AAC'), pytest.raises(av.error.FFmpegError): [packets(p) for p in box.demux(audio=0)]
+
+def test_size_that_changes_on_the_way(tmp_path, video):
+    "A recording: every frame is there, in the size of the first, whole or after a crash."
+    make(tmp_path/'1.ts', passing(60, 96, 64)*2, codec='mpeg2video'); make(tmp_path/'2.ts', [o for _ in range(13) for o in passing(10, 128, 96, 0)], pts=range(120, 250), codec='mpeg2video')
+    src = tmp_path/'a.ts'; src.write_bytes((tmp_path/'1.ts').read_bytes()+(tmp_path/'2.ts').read_bytes())
+    assert {o.shape for o in pictures(src)} == {(64,96,3),(96,128,3)}
+    def crash(frames, total):
+        for i,o in enumerate(frames):
+            if i == 2*PIECE+20: raise RuntimeError
+            yield o
+    with pytest.raises(RuntimeError): video.predict(src, tmp_path/'c.mp4', progress=crash)
+    for name in ('b','c'):
+        out = pictures(video.predict(src, tmp_path/f'{name}.mp4', resume=True))
+        assert len(out) == len(pictures(src)) > 240 and {o.shape for o in out} == {(64,96,3)}
+        assert np.abs(lab(out[-1])[0]-lab(cv2.resize(pictures(src)[-1], (96,64), interpolation=cv2.INTER_AREA))[0]).mean() < 3
 
 def test_a_part(tmp_path, video):
     "Begins at zero; the colors are those of the whole film, because the frames before it are looked at too."
@@ -315,6 +338,15 @@ def test_crash_after_the_last_piece(tmp_path, video):
     with av.open(str(tmp_path/'b.mp4')) as box: assert {f.rotation for f in box.decode(video=0)} == {90} and box.streams.video[0].frames == PIECE
     assert files(tmp_path) == ['a.mp4','b.mp4']
 
+@pytest.mark.parametrize('damage', [lambda f: f.write_bytes(b''), lambda f: f.write_bytes(f.read_bytes()[:-99]), lambda f: f.unlink()])
+def test_piece_that_a_power_cut_has_damaged(tmp_path, video, damage):
+    src = make(tmp_path/'a.mp4', passing(60)*4, options={'crf':'30'})
+    def crash(frames, total): yield from frames; raise RuntimeError
+    with pytest.raises(RuntimeError): video.predict(src, tmp_path/'b.mp4', progress=crash)
+    damage(tmp_path/'b.mp4.parts/000001.npz'); again = []
+    video.predict(src, tmp_path/'b.mp4', resume=True, progress=lambda frames,total: (again.append(w) or (f,w) for f,w in frames))
+    assert sum(again) == 240-PIECE and times(tmp_path/'b.mp4') == times(src)
+
 @posix
 def test_progress_on_a_terminal(tmp_path, tiny):
     import pty
@@ -399,6 +431,47 @@ def test_not_over_the_film_itself(tmp_path, video):
     for name in ('b.gif','b.png','b'):
         with pytest.raises(VideoError, match='ends in .mp4'): video.predict(src, tmp_path/name)
     assert src.read_bytes() == before
+
+@pytest.mark.parametrize('mine', ['a.part.mp4','a.mp4.parts/000001.mp4'])
+def test_what_is_not_ours_stays(tmp_path, video, mine):
+    src = make(tmp_path/'a.mp4', passing(3)); mine = tmp_path/'out'/mine
+    mine.parent.mkdir(parents=True); mine.write_text('mine'); there = files(tmp_path/'out')
+    for kw in ({},{'overwrite':True},{'resume':True}):
+        with pytest.raises(VideoError, match='a(.part.mp4|.mp4.parts) is in the way: rename it'): video.predict(src, tmp_path/'out/a.mp4', **kw)
+    assert mine.read_text() == 'mine' and files(tmp_path/'out') == there
+
+def test_what_came_into_our_folder_stays(tmp_path, video):
+    src = make(tmp_path/'a.mp4', passing(3)); mine = tmp_path/'b.mp4.parts/holiday.mp4'
+    def put(frames, total): mine.write_text('mine'); return frames
+    video.predict(src, tmp_path/'b.mp4', progress=put)
+    assert files(tmp_path) == ['a.mp4','b.mp4','b.mp4.parts','b.mp4.parts/holiday.mp4'] and len(times(tmp_path/'b.mp4')) == 3
+
+def test_part_of_a_gif(tmp_path, video):
+    "One that is not ours stays; what Ctrl-C left is replaced."
+    src,part = gif(tmp_path/'a.gif', passing(6)),tmp_path/'b.part.gif'
+    part.write_bytes(src.read_bytes())
+    with pytest.raises(VideoError, match='b.part.gif is in the way'): video.predict(src, tmp_path/'b.gif', overwrite=True)
+    assert part.read_bytes() == src.read_bytes() and files(tmp_path) == ['a.gif','b.part.gif']
+    part.unlink()
+    def ctrl_c(frames, total):
+        for i,o in enumerate(frames):
+            if i == 2: signal.raise_signal(signal.SIGINT)
+            yield o
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt, match='b.part.gif can be played'): video.predict(src, tmp_path/'b.gif', progress=ctrl_c)
+    assert Image.open(part).n_frames == 3
+    video.predict(src, tmp_path/'b.gif')
+    assert files(tmp_path) == ['a.gif','b.gif']
+
+def test_not_over_another_source(run, tmp_path):
+    for n in ('a.avi','a.mp4','b.avi','b.mov','c.avi'): make(tmp_path/'in'/n, passing(3), codec='mpeg4')
+    before = {o:(tmp_path/'in'/o).read_bytes() for o in files(tmp_path/'in')}
+    run('in', '-o', 'in', '--overwrite', code=1, says=['a.avi: its result could take the place of in/a.mp4','a.mp4: its result would take its own place','b.avi: its result could take the place of in/b.mov'])
+    assert before.items() <= {o:(tmp_path/'in'/o).read_bytes() for o in files(tmp_path/'in')}.items()
+
+def test_film_that_is_its_own_result(run, tmp_path):
+    make(tmp_path/'a.mov', passing(25), codec='mjpeg', pix_fmt='yuvj420p', sound='pcm_mulaw')
+    run('a.mov', '-o', '.', code=1, says=['a.mov: this is the film itself'])
 
 def test_two_films_for_one_place(run, tmp_path):
     for n in ('a.avi','a.mkv'): make(tmp_path/'in'/n, passing(3), codec='mpeg4')
