@@ -435,7 +435,7 @@ def save_photo(pixels, # `(H,W,3)` sRGB, dtype and size of `like.pixels`
     except PhotoError as e: raise PhotoError(f'{name}: {e}') from e.__cause__
     except OSError as e: raise PhotoError(f'{name}: {_why(e)}') from e
 
-# %% ../nbs/01_photos.ipynb #7c3c4b88
+# %% ../nbs/01_photos.ipynb #d7b050d6
 def _in_folder(top, out, suffixes):
     "Photos under `top`, and errors for folders that cannot be read; hidden ones and `out` left out."
     errors = []
@@ -465,7 +465,7 @@ def find_photos(srcs, # a path or several: files and folders
     "Yields (source, destination) for each photo; in place of the destination a `PhotoError` if there cannot be one."
     out,taken = Path(out),{}
     found = list(_candidates(srcs, out.resolve(), PICTURES|FILMS if films else PICTURES))
-    sources = {_key(src):src for src,rel in found if not isinstance(rel, PhotoError)}
+    sources = {k:src for src,rel in found if not isinstance(rel, PhotoError) and (k := _key(src))}
     for src,rel in found:
         dst = rel if isinstance(rel, PhotoError) else out/rel
         film = films and src.suffix.lower() in FILMS and not isinstance(rel, PhotoError)
