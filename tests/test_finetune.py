@@ -7,7 +7,7 @@ from skimage import data
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT/'colorfast/models/default'
-ENV = {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'1', 'PYTHONDONTWRITEBYTECODE':'1'}
+ENV = {**os.environ, 'PYTHONPATH':str(ROOT), 'PYTHONDONTWRITEBYTECODE':'1'}
 CMD = [sys.executable, '-m', 'colorfast.cli', 'finetune']
 
 def run(cwd, code, *args, **kw):
@@ -67,11 +67,11 @@ def test_ctrl_c_ends_with_what_was_best(album):
     time.sleep(1); p.send_signal(signal.SIGINT); said = p.communicate()[1]
     assert p.returncode == 0 and 'Stopped' in said and (home/'stopped/model.onnx').exists(), said
 
-@pytest.mark.parametrize('limit', [10**6, 30*10**6]) # the weights, or the checkpoint, is too much
-def test_full_disk(album, limit):
+def test_full_disk(album):
     import resource
-    said = run(album.parent, 2, 'album', '-o', f'full{limit}', '--minutes', .03, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit,limit)))
-    assert 'cannot be read or written (' in said and not (album.parent/f'full{limit}/config.json').exists()
+    limit = 30*10**6  # enough for the weights, not for a checkpoint
+    said = run(album.parent, 2, 'album', '-o', 'full', '--minutes', .03, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit,limit)))
+    assert 'cannot be read or written (' in said and not (album.parent/'full/config.json').exists()
 
 @pytest.mark.parametrize('name,say', [('empty','no photos'), ('grey','holds 0 color photos to learn from (left out: 12 grey)'),
                                       ('same','holds 1 color photo to learn from (left out: 29 copy)'), ('burst','show only 1 different moments')])
