@@ -49,7 +49,7 @@ def main():
     p = ArgumentParser(description='Does fine-tuning on an album help, and does it forget?')
     p.add_argument('photos', type=Path, help='folder with a folder for each kind'); p.add_argument('valid', type=Path, help='folder of other photos')
     p.add_argument('--base', default='default'); p.add_argument('--kinds', nargs='*', default=['flowers','food','street','faces','nature']); p.add_argument('--photos', dest='n', type=int, default=60)
-    p.add_argument('--minutes', type=float, default=10); p.add_argument('--limit', type=int, default=100); p.add_argument('-o', '--out', type=Path, default=Path('runs/finetune'))
+    p.add_argument('--minutes', type=float, default=10); p.add_argument('--limit', type=int, default=60); p.add_argument('-o', '--out', type=Path, default=Path('runs/finetune'))
     o = p.parse_args(); import torch; torch.set_num_threads(1)
     everything = sorted(f for f in o.valid.rglob('*') if f.is_file()); general = [everything[i] for i in range(0, len(everything), max(1, len(everything)//o.limit))][:o.limit]
     print('| album | kept | dE2000 base | tuned | change [95 %] | CF | general: tuned/base | CPU min | peak MB |\n|---|---|---|---|---|---|---|---|---|')
