@@ -270,7 +270,7 @@ def predict(src:list[str], # photos, films, GIFs, folders (searched to the botto
     pairs = _pairs(src, out, json_)
     c,began = load_model(model, device, trust_pickle),time.time()
     report = color_files(c, pairs, overwrite, all_, quiet, dict(resume=resume, start=start, end=end), **options)
-    if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('no photos found: give photos, or folders that hold some.')
+    if all(isinstance(dst, Exception) for _,dst in pairs): raise UsageError('nothing could be colored, for the reasons above.')
     _finish(report, out, time.time()-began, quiet, json_)
 
 # %% ../nbs/20_cli.ipynb #697f3617

@@ -43,11 +43,19 @@ def make(path, frames, pts=None, tb=Fraction(1,25), codec='libx264', pix_fmt='yu
             box.mux(s.encode(f)); box.mux(s.encode())
     return path
 
+def gif(path, frames, **kw):
+    ims = [Image.fromarray(o) for o in frames]
+    ims[0].save(path, save_all=True, append_images=ims[1:], **kw)
+    return path
+
 def read(path):
     "Times and RGB frames of a film."
     with av.open(str(path)) as box: return zip(*[(f.pts*f.time_base, f.reformat(format='rgb24', interpolation=4|0x40000|0x2000|0x4000).to_ndarray()) for f in box.decode(video=0)])
+def gif_frames(path):
+    im = Image.open(path)
+    for i in range(im.n_frames): im.seek(i); yield np.asarray(im.convert('RGBA')),im.info.get('duration'),im.disposal_method
 def times(path): return [*read(path)][0]
-def pictures(path): return [*read(path)][1]
+def pictures(path): return [o[...,:3] for o,*_ in gif_frames(path)] if path.suffix == '.gif' else [*read(path)][1]
 def packets(path):
     with av.open(str(path)) as box: return [(p.pts*p.time_base, bytes(p)) for p in box.demux(audio=0) if p.dts is not None]
 def lab(px): return rgb2lab(px.transpose(2,0,1)/np.float32(255))*np.float32([100,AB_SCALE,AB_SCALE])[:,None,None]
@@ -207,25 +215,40 @@ def test_hint_goes_with_the_thing(brown):
         assert np.abs(moved[:24]).mean() < 2 and np.abs(moved[:,x+40:]).mean() < 2, i
     assert (out[40] == plain[40]).all()
 
-def test_hint_at_a_time(tmp_path, brown):
+def reddened(a, b, xs):
+    "By how much a* differs on the square, whose left side is at `xs`."
+    return [(lab(p)[1]-lab(q)[1])[36:54,x+4:x+24].mean() for p,q,x in zip(a, b, xs)]
+
+XS = [10+2*i for i in range(20)]
+WINE = {'x':XS[10]+15,'y':45,'color':'#a02020','time':.8}  # on the square after ten frames of another shot, and ten of its own
+
+def test_hint_holds_in_its_whole_shot(tmp_path, brown, monkeypatch):
+    "Back to the cut before it and on to the one after, also where the shot is looked at in pieces, in part, or resumed; in a GIF too."
+    other = [skdata.camera()[200:296,i:i+160] for i in range(10)]
+    film = [*other, *squares(20), *[np.ascontiguousarray(o[::-1]) for o in other[:5]]]
+    for src in (make(tmp_path/'a.mp4', film),gif(tmp_path/'a.gif', film, duration=40)):
+        see = lambda name,hints=[WINE],**kw: pictures(VideoColorizer(brown, hints=hints).predict(src, (tmp_path/name).with_suffix(src.suffix), **kw))
+        plain,out = see('plain', None),see('hint')
+        assert min(reddened(out[10:], plain[10:], XS)) > 12 and all(np.abs(lab(out[i])-lab(plain[i]))[1:].max() < 1 for i in (0,9,30,34))
+        monkeypatch.setattr('colorfast.video.BACK', .1)
+        assert np.abs(np.float32(see('pieces'))-np.float32(out)).mean() < .5
+        assert min(reddened(see('part', start=.6), plain[15:], XS[5:])) > 12
+        monkeypatch.undo()
+
+def test_hint_on_what_comes_later(tmp_path, brown):
+    "Before the square comes into the picture nothing is red."
+    film = [*squares(20)]; ground = film[0].copy(); ground[:,:60] = ground[:,80:140]
+    src = make(tmp_path/'a.mp4', [*[ground]*5, *film])
+    out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{**WINE, 'time':.6}],None))
+    assert min(reddened(out[8:], plain[8:], XS[3:])) > 12 and all(np.abs((lab(p)-lab(q))[1]).mean() < 3 for p,q in zip(out[:5], plain))
+
+def test_hints_that_cannot_be(tmp_path, brown):
     src = make(tmp_path/'a.mp4', [*squares(20)])
-    hint = {'x':10+15+20,'y':45,'color':'#a02020','time':.4}
-    out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([hint],None))
-    moved = [(lab(a)[1]-lab(b)[1])[36:54,14+2*i:34+2*i].mean() for i,(a,b) in enumerate(zip(out, plain))]
-    assert max(moved[:10]) < 2 and min(moved[10:]) > 12
-    with pytest.raises(HintError, match='0.4 s is outside the part'): VideoColorizer(brown, hints=[hint]).predict(src, tmp_path/'x.mp4', end=.2)
-    with pytest.raises(HintError, match='outside the picture'): VideoColorizer(brown, hints=[{**hint, 'x':500}]).predict(src, tmp_path/'x.mp4')
+    for hint,kw,says in (({**WINE,'time':.4},{'end':.2},'0.4 s is outside the part'), ({**WINE,'time':.4,'x':500},{},'outside the picture'), ({**WINE,'time':99},{},'99 s is after the last frame')):
+        with pytest.raises(HintError, match=says): VideoColorizer(brown, hints=[hint]).predict(src, tmp_path/'x.mp4', **kw)
     assert not [o for o in files(tmp_path) if o[0] == 'x']
 
 # ---- GIFs
-
-def gif(path, frames, **kw):
-    ims = [Image.fromarray(o) for o in frames]
-    ims[0].save(path, save_all=True, append_images=ims[1:], **kw)
-    return path
-def gif_frames(path):
-    im = Image.open(path)
-    for i in range(im.n_frames): im.seek(i); yield np.asarray(im.convert('RGBA')),im.info.get('duration'),im.disposal_method
 
 def test_gif(tmp_path, video):
     "Durations, rounds, size, lightness; the same colors where nothing moves."
