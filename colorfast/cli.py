@@ -250,7 +250,7 @@ def predict(src:list[str], # photos, films, GIFs, folders (searched to the botto
             quality:Literal['fast','best']='fast', # best averages over three render sizes, in about 3 times the network's time
             hints:str=None, # JSON file of colors at points of the upright photo: [{"x":120, "y":80, "color":"#7a1f2b"}]; of a film also "time", in seconds [its first frame]
             resume:bool=False, # go on with a film that was stopped or switched off on the way
-            start:float=None, # second at which to begin with films
+            start:float=None, # second at which to begin with films and GIFs
             end:float=None, # and to end
             overwrite:bool=False, # replace results that are there; otherwise they count as finished
             all_:bool=False, # also color photos and films that are in color already

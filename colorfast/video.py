@@ -230,7 +230,7 @@ class Film:
 
     def _from(self, target):
         "Frames from `target` or a little earlier; from the beginning where the format cannot jump."
-        frames = self._ordered() if target <= self.zero else self._jump(target)
+        frames = self._jump(target) if target > self.zero else None
         if not frames: self.box.close(); self._again(); self.damage,frames = None,self._ordered()
         yield from frames
 

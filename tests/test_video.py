@@ -223,7 +223,7 @@ XS = [10+2*i for i in range(20)]
 WINE = {'x':XS[10]+15,'y':45,'color':'#a02020','time':.8}  # on the square after ten frames of another shot, and ten of its own
 
 def test_hint_holds_in_its_whole_shot(tmp_path, brown, monkeypatch):
-    "Back to the cut before it and on to the one after, also where the shot is looked at in pieces, in part, or resumed; in a GIF too."
+    "Back to the cut before it and on to the one after, also where the shot is looked at in pieces or begins the film, and of a part; in a GIF too."
     other = [skdata.camera()[200:296,i:i+160] for i in range(10)]
     film = [*other, *squares(20), *[np.ascontiguousarray(o[::-1]) for o in other[:5]]]
     for src in (make(tmp_path/'a.mp4', film),gif(tmp_path/'a.gif', film, duration=40)):
@@ -232,6 +232,9 @@ def test_hint_holds_in_its_whole_shot(tmp_path, brown, monkeypatch):
         assert min(reddened(out[10:], plain[10:], XS)) > 12 and all(np.abs(lab(out[i])-lab(plain[i]))[1:].max() < 1 for i in (0,9,30,34))
         monkeypatch.setattr('colorfast.video.BACK', .1)
         assert np.abs(np.float32(see('pieces'))-np.float32(out)).mean() < .5
+        begins = (make if src.suffix == '.mp4' else gif)(tmp_path/f'begins{src.suffix}', film[10:30], **({} if src.suffix == '.mp4' else {'duration':40}))
+        out = pictures(VideoColorizer(brown, hints=[{**WINE, 'time':.4}]).predict(begins, tmp_path/f'b{src.suffix}'))
+        assert len(out) == 20 and min(reddened(out, plain[10:], XS)) > 12
         assert min(reddened(see('part', start=.6), plain[15:], XS[5:])) > 12
         monkeypatch.undo()
 
@@ -257,6 +260,26 @@ def test_gif(tmp_path, video):
     assert [o[1:] for o in a] == [o[1:] for o in b] and Image.open(tmp_path/'out/b.gif').info['loop'] == 3 and Image.open(tmp_path/'out/b.gif').info['comment'] == b'Grandmother'*40
     for (x,*_),(y,*_) in zip(a, b): assert np.abs(lab(x[...,:3])[0]-lab(y[...,:3])[0]).mean() < 1 and lab(y[...,:3])[2].mean() > 8
     assert files(tmp_path/'out') == ['b.gif']
+
+def test_a_part_of_a_gif(tmp_path):
+    "The same frames as in the whole, in the same colors."
+    src,by_light = gif(tmp_path/'a.gif', passing(40), duration=40, loop=0),VideoColorizer(Colorizer(ByLight(), {'size':64}))
+    whole,part = (pictures(by_light.predict(src, tmp_path/o, **kw)) for o,kw in (('w.gif',{}),('p.gif',{'start':.8, 'end':1.2})))
+    assert len(part) == 10 and max(np.abs(lab(a)-lab(b)).mean() for a,b in zip(part, whole[20:])) < 1
+    with pytest.raises(VideoError, match='no frames.*in the part'): by_light.predict(src, tmp_path/'x.gif', start=9)
+    assert not (tmp_path/'x.gif').exists()
+
+def test_gif_of_many_colors_does_not_shimmer(tmp_path):
+    "Two neighbours of 256 hues in noise that a palette of its own in each frame would cut up anew."
+    rng,ramp = np.random.default_rng(0),np.linspace(-1, 1, 96, dtype=np.float32)
+    class Hues:
+        def __call__(self, x): return np.concatenate([x[:,:1], np.broadcast_to(.4*ramp, x[:,:1].shape), np.broadcast_to(.4*ramp[:,None], x[:,:1].shape)], 1)
+    frames = [(px+rng.normal(0, 2, px.shape)).clip(0, 255).astype(np.uint8) for px in [skdata.camera()[100:196,100:196]]*12]
+    video = VideoColorizer(Colorizer(Hues(), {'size':96}))
+    seen = [o[...,:3] for o,*_ in gif_frames(video.predict(gif(tmp_path/'a.gif', frames, duration=40), tmp_path/'b.gif'))]
+    own = [np.asarray(Image.fromarray(o).quantize(256, dither=0).convert('RGB')) for o in video.frames(frames)]
+    jumps = lambda fs: np.mean([np.linalg.norm((lab(b)-lab(a))[1:], axis=0).mean() for a,b in zip(fs, fs[1:])])
+    assert jumps(seen) < .5*jumps(own)
 
 def test_gif_with_holes(tmp_path, video):
     "Transparency under each disposal."
@@ -297,6 +320,7 @@ def test_a_mixture(run, tmp_path):
     run('in/1931', '-o', 'out.mp4', code=2, says=['give a folder'])
     run('in/a.gif', '-o', '-', code=2, says=['a pipe holds one photo'])
     run('in', '-o', 'in', code=1, says=['own place'])
+    run('in/p.png', '-o', 'in', code=2, says=['own place','nothing could be colored, for the reasons above'])
     run('in/p.png', '--start', '3', '--end', '2', code=2, says=['give seconds of the film'])
 
 def test_is_color_film(tmp_path):
@@ -504,4 +528,4 @@ def test_without_pyav(tmp_path, tiny):
     make(tmp_path/'a.mp4', passing(3)); gif(tmp_path/'b.gif', passing(3))
     code = "import sys; sys.modules['av'] = None; from colorfast.cli import main; main()"
     p = subprocess.run([sys.executable, '-c', code, 'predict', 'a.mp4', 'b.gif', '--model', str(tiny)], cwd=tmp_path, capture_output=True, text=True, env=env())
-    assert p.returncode == 1 and "pip install 'colorfast[video]'" in p.stderr and 'Traceback' not in p.stderr and files(tmp_path/'colorized') == ['b.gif']
+    assert p.returncode == 1 and "a.mp4: films need PyAV; pip install 'colorfast[video]'" in p.stderr and 'Traceback' not in p.stderr and files(tmp_path/'colorized') == ['b.gif']
