@@ -682,6 +682,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'colorfast.video._matrix': ('video.html#_matrix', 'colorfast/video.py'),
                                  'colorfast.video._mux': ('video.html#_mux', 'colorfast/video.py'),
                                  'colorfast.video._nothing': ('video.html#_nothing', 'colorfast/video.py'),
+                                 'colorfast.video._once': ('video.html#_once', 'colorfast/video.py'),
                                  'colorfast.video._open': ('video.html#_open', 'colorfast/video.py'),
                                  'colorfast.video._patience': ('video.html#_patience', 'colorfast/video.py'),
                                  'colorfast.video._picture': ('video.html#_picture', 'colorfast/video.py'),

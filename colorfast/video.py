@@ -404,47 +404,51 @@ def _join(paths, dst, fmt, film, shift, until, rotation):
 
 # %% ../nbs/13_video.ipynb #4d26b2be
 CHROMA = .7  # weight of a step in a* or b* beside one in L*
-WORSE = 1.1  # how much the palette may miss the colors, beside its best, before there is a new one
+WORSE = 1.1  # how much a palette may miss the colors, beside the frame that it was made for, before there is a new one
 
-def _steps(rgb): # `(H,W,3)` uint8
-    "`(H,W,3)`: L*, a* and b*, as far apart as their differences count."
-    return np.moveaxis(rgb2lab(rgb.transpose(2,0,1)/np.float32(255)), 0, -1)*np.float32([100,CHROMA*AB_SCALE,CHROMA*AB_SCALE])
+def _steps(rgb): # `(n,3)` uint8
+    "`(n,3)`: L*, a* and b*, as far apart as their differences count."
+    return rgb2lab(rgb.T[:,None]/np.float32(255))[:,0].T*np.float32([100,CHROMA*AB_SCALE,CHROMA*AB_SCALE])
 
 def _best_palette(rgb): # `(n,3)` uint8
     "Up to 255 colors for these pixels, `(k,3)` uint8: median cut in RGB, then k-means in Lab."
     from PIL import Image
     from scipy.cluster.vq import kmeans2
-    cut = Image.fromarray(rgb[None]).quantize(255, dither=Image.Dither.NONE).convert('RGB')
-    some = _steps(rgb[None, ::-(-len(rgb)//10000)])[0]
+    cut = Image.fromarray(rgb[None]).quantize(255, dither=Image.Dither.NONE).getpalette()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # about colors that nothing is near to
-        best = kmeans2(some, _steps(np.unique(np.asarray(cut)[0], axis=0)[None])[0], 5, minit='matrix')[0]
+        best = kmeans2(_steps(rgb[::-(-len(rgb)//10000)]), _steps(np.uint8(cut).reshape(-1, 3)), 5, minit='matrix')[0]
     lab = (best/(100,CHROMA*AB_SCALE,CHROMA*AB_SCALE)).T[:,None].astype(np.float32)
     return (lab2rgb(lab)[:,0].T*255).round().clip(0, 255).astype(np.uint8)
+
+def _once(rgb): # `(H,W,3)` uint8
+    "Its colors `(n,3)`, each once, and which one each pixel has, `(H,W)`."
+    colors,which = np.unique(np.dstack([rgb, np.zeros_like(rgb[...,0])]).view('<u4')[...,0], return_inverse=True)
+    return colors[:,None].view(np.uint8)[:,:3], which.reshape(rgb.shape[:2])
 
 class _Palette:
     "Colors of a GIF's frames, which change as little as the picture does."
     colors = None
 
-    def _learn(self, px):
+    def _learn(self, rgb): # `(n,3)`
         from scipy.spatial import cKDTree
-        self.colors = _best_palette(px); self.steps = _steps(self.colors[None])[0]
-        self.tree = cKDTree(self.steps); self.miss = self._near(_steps(px[None]))[0][...,0].mean()
+        self.colors = _best_palette(rgb); self.steps = _steps(self.colors); self.tree = cKDTree(self.steps)
 
-    def _near(self, steps):
-        "Distances and numbers of up to four colors, `(H,W,4)`."
-        return [np.atleast_3d(o) for o in self.tree.query(steps, min(4, len(self.steps)))]
+    def _near(self, rgb, seen, new): # True if there has to be a new palette
+        "Square distances and numbers of up to four colors that are near to each pixel, `(H,W,4)`."
+        if new: self._learn(rgb[seen])
+        colors,which = _once(rgb)
+        far,near = self.tree.query(_steps(colors), [*range(1, 1+min(4, len(self.colors)))])
+        miss = far[which[seen],0].mean()
+        if new: self.miss = miss
+        return self._near(rgb, seen, True) if miss > WORSE*self.miss else (np.float32(far**2)[which],near[which])
 
     def __call__(self, rgb, # `(H,W,3)` uint8
                  seen, # `(H,W)`, False where it is transparent
                  move): # as from `steady`
         "A color's number for each pixel, `(H,W)`: of those near, one that is also near the color shown there before."
-        steps,seen = _steps(rgb),seen if seen.any() else ~seen
         if self.colors is None: move = None
-        if not move: self._learn(rgb[seen])
-        far,near = self._near(steps)
-        if far[seen][:,0].mean() > WORSE*self.miss: self._learn(rgb[seen]); far,near = self._near(steps)
-        cost = far**2
+        cost,near = self._near(rgb, seen if seen.any() else ~seen, not move)
         if move:
             at,sure = _enlarge(move, seen.shape)
             cost += sure[...,None]*((self.steps[near,1:]-_warp(self.before, at).transpose(1,2,0)[:,:,None])**2).sum(-1)
