@@ -364,6 +364,7 @@ def finetune(album:str, # folder of the family's color photos, searched to the b
     from colorfast.finetune import finetune
     try: r = finetune(album, out, minutes, base, gan, rehearse, scans, judge, seed, resume, overwrite, lambda xs,what: _track(xs, quiet, what))
     except KeyboardInterrupt: say('stopped. The same command with --resume goes on from there.'); raise typer.Exit(130)
+    except ValueError as e: raise UsageError(str(e)) from e
     left = r.photos.result[r.photos.result != 'kept'].value_counts()
     if len(left): say(f'left out {_count(sum(left), "file")} ({", ".join(f"{n} {k}" for k,n in left.items())}): see {Path(out)/"photos.csv"}.')
     say(r.said); say(f'wrote {out}: see {Path(out)/"report.html"}, and color with --model {out}.')

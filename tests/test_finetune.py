@@ -12,8 +12,8 @@ CMD = [sys.executable, '-m', 'colorfast.cli', 'finetune']
 
 def run(cwd, code, *args, **kw):
     "What the command says on stderr; it ends with `code` and without a traceback."
-    p = subprocess.run([*CMD, *map(str, args)], cwd=cwd, capture_output=True, text=True, env=ENV, **kw)
-    assert p.returncode == code and 'Traceback' not in p.stderr, p.stderr
+    p = subprocess.run([*CMD, *map(str, args)], cwd=cwd, capture_output=True, text=True, **{'env':ENV, **kw})
+    assert p.returncode == code and 'Traceback' not in p.stderr and not p.stdout, p.stderr
     return p.stderr
 
 def quarters():
@@ -49,6 +49,20 @@ def test_album_to_model_and_report(album):
     colors = subprocess.run([sys.executable, '-m', 'colorfast.cli', 'predict', ROOT/'samples/portrait.jpg', '-o', 'colorized', '--model', 'family'], cwd=home, env=ENV)
     assert colors.returncode == 0 and np.ptp(np.asarray(Image.open(home/'colorized/portrait.jpg')).astype(int), axis=2).max() > 20
     assert 'already has' in run(home, 2, 'album', '-o', 'family')
+
+def test_game_and_other_photos(album, tmp_path):
+    "A judge who knows nothing (random weights) lets the game pass; nothing of it is printed. Photos of the album are no others."
+    import timm, torch
+    home = album.parent; torch.save(timm.create_model('tf_efficientnet_lite0').state_dict(), tmp_path/'judge.pth')
+    (tmp_path/'others').mkdir()
+    for i,a in enumerate([*quarters()][1::4]): Image.fromarray(a).save(tmp_path/f'others/{i}.png')
+    assert 'weights of tf_efficientnet_lite0 are not on this computer' in run(home, 2, 'album', '-o', 'game', '--gan', env={**ENV, 'HF_HUB_OFFLINE':'1', 'HF_HOME':str(tmp_path)})
+    args = 'album', '-o', 'game', '--minutes', .03, '--gan', '--judge', tmp_path/'judge.pth', '--rehearse'
+    assert 'album is in the album: give' in run(home, 2, *args, 'album')
+    (home/'2').mkdir(); Image.fromarray(data.cat()).save(home/'2/cat.png')
+    assert 'holds 1 color photos that are not of the album: give at least 4' in run(home, 2, *args, '2') and not any((home/'game').iterdir())
+    said = run(home, 0, *args, tmp_path/'others')
+    assert all(o.startswith('colorfast:') for o in said.splitlines()) and (home/'game/model.onnx').exists(), said
 
 def test_killed_and_resumed(album):
     home = album.parent; work = home/'killed/.finetune'
