@@ -74,6 +74,10 @@ def brown(tiny): return Colorizer.from_pretrained(tiny)
 @pytest.fixture
 def video(brown): return VideoColorizer(brown)
 
+class Fickle:
+    "A network whose colors depend on the noise of the whole picture."
+    def __call__(self, x): return np.concatenate([x[:,:1], np.broadcast_to(.06*np.sin(3000*x[:,:1].mean((1,2,3), keepdims=True)), x[:,:1].shape), np.full_like(x[:,:1], .1)], 1)
+
 class ByLight:
     "A network whose colors follow the lightness of the place and of the whole picture."
     def __call__(self, x): return np.concatenate([x[:,:1], .3*x[:,:1]-.1, .2*x[:,:1].mean((2,3), keepdims=True)+0*x[:,:1]], 1)
@@ -182,10 +186,11 @@ def test_size_that_changes_on_the_way(tmp_path, video):
 def test_a_part(tmp_path, video):
     "Begins at zero; the colors are those of the whole film, because the frames before it are looked at too."
     src = make(tmp_path/'a.mp4', passing(60), sound='aac', options={'crf':'5', 'g':'12'})
-    by_light = VideoColorizer(Colorizer(ByLight(), {'size':64}))
-    whole,part = by_light.predict(src, tmp_path/'w.mp4'),by_light.predict(src, tmp_path/'p.mp4', start=.4, end=1.)
+    fickle = VideoColorizer(Colorizer(Fickle(), {'size':64}))
+    whole,part,alone = fickle.predict(src, tmp_path/'w.mp4'),fickle.predict(src, tmp_path/'p.mp4', start=.4, end=1.),[fickle.colorizer.predict(o) for o in pictures(src)]
     assert times(part) == tuple(Fraction(i,25) for i in range(15))
-    assert np.abs(lab(pictures(part)[0])-lab(pictures(whole)[10]))[1:].mean() < 1
+    off = lambda a: np.mean([np.abs(lab(p)[1].mean()-lab(q)[1].mean()) for p,q in zip(a, pictures(whole)[10:])])
+    assert off(pictures(part)) < .5 < 2 < off(alone[10:25])
     sound = packets(part)
     assert {o for _,o in sound} < {o for _,o in packets(src)} and 0 <= sound[0][0] < .1
     for kw in ({'start':-1},{'start':2, 'end':1},{'end':0}):
@@ -230,7 +235,7 @@ def test_hint_holds_in_its_whole_shot(tmp_path, brown, monkeypatch):
         see = lambda name,hints=[WINE],**kw: pictures(VideoColorizer(brown, hints=hints).predict(src, (tmp_path/name).with_suffix(src.suffix), **kw))
         plain,out = see('plain', None),see('hint')
         assert min(reddened(out[10:], plain[10:], XS)) > 12 and all(np.abs(lab(out[i])-lab(plain[i]))[1:].max() < 1 for i in (0,9,30,34))
-        monkeypatch.setattr('colorfast.video.BACK', .1)
+        monkeypatch.setattr('colorfast.video.BACK', 3)
         assert np.abs(np.float32(see('pieces'))-np.float32(out)).mean() < .5
         begins = (make if src.suffix == '.mp4' else gif)(tmp_path/f'begins{src.suffix}', film[10:30], **({} if src.suffix == '.mp4' else {'duration':40}))
         out = pictures(VideoColorizer(brown, hints=[{**WINE, 'time':.4}]).predict(begins, tmp_path/f'b{src.suffix}'))
@@ -245,9 +250,38 @@ def test_hint_on_what_comes_later(tmp_path, brown):
     out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{**WINE, 'time':.6}],None))
     assert min(reddened(out[8:], plain[8:], XS[3:])) > 12 and all(np.abs((lab(p)-lab(q))[1]).mean() < 3 for p,q in zip(out[:5], plain))
 
+def test_hints_of_several_times(tmp_path, brown):
+    "One on the first frame after a cut, one given twice, one between two frames and one on the last: each in its own shot."
+    other = [skdata.camera()[200:296,i:i+160] for i in range(10)]
+    src = gif(tmp_path/'a.gif', [*squares(10), *other, *squares(10)], duration=100)
+    at = lambda i,t,**kw: {**WINE, 'x':XS[i]+15, 'time':t, **kw}
+    see = lambda name,*hints: pictures(VideoColorizer(brown, hints=hints).predict(src, tmp_path/f'{name}.gif'))
+    plain,cut,twice = see('plain'),see('cut', at(0, 2.)),see('twice', at(4, .45), at(4, .45), at(9, 2.9, color='#1060c0'))
+    assert min(reddened(cut[20:], plain[20:], XS)) > 12 and min(reddened(twice, plain, XS[:10])) > 12
+    for i in range(20): assert i < 10 or np.abs(lab(twice[i])-lab(plain[i])).max() < 2; assert np.abs(lab(cut[i])-lab(plain[i])).max() < 2
+    assert max((lab(a)-lab(b))[2,36:54,x+4:x+24].mean() for a,b,x in zip(twice[20:], plain[20:], XS)) < -12
+
+def test_hint_after_a_gap(tmp_path, brown):
+    "Of 20 seconds, in which nothing moved."
+    pts = [*range(5), *range(505, 520)]
+    src = make(tmp_path/'a.mp4', [*squares(20)], pts)
+    out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{**WINE, 'time':505.5/25, 'x':XS[5]+15}],None))
+    assert min(reddened(out, plain, XS)) > 12
+
+def test_hint_on_a_small_thing_far_back(tmp_path, brown):
+    "It does not slide off onto the ground, which is alike nowhere."
+    def film(n):
+        rng = np.random.default_rng(0); ground = cv2.GaussianBlur(rng.normal(200, 60, (96,240)).astype(np.float32), (0,0), 2); dark = cv2.GaussianBlur(rng.normal(50, 60, (20,20)).astype(np.float32), (0,0), 1.5)
+        for i in range(n): f = ground.copy(); f[40:60,20+i:40+i] = dark; yield f.clip(0, 255).astype(np.uint8)
+    src = make(tmp_path/'a.mp4', [*film(120)])
+    out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{'x':20+110+10,'y':50,'color':'#a02020','time':110/25}],None))
+    for i in range(0, 120, 10):
+        more = (lab(out[i])-lab(plain[i]))[1]
+        assert more[44:56,24+i:36+i].mean() > 10 and np.abs(more[:,:max(0, 10+i)]).mean() < 2 > np.abs(more[:,50+i:]).mean(), i
+
 def test_hints_that_cannot_be(tmp_path, brown):
     src = make(tmp_path/'a.mp4', [*squares(20)])
-    for hint,kw,says in (({**WINE,'time':.4},{'end':.2},'0.4 s is outside the part'), ({**WINE,'time':.4,'x':500},{},'outside the picture'), ({**WINE,'time':99},{},'99 s is after the last frame')):
+    for hint,kw,says in (({**WINE,'time':.4},{'end':.2},'0.4 s is outside the part'), ({**WINE,'time':.4,'x':500},{},'outside the picture'), ({**WINE,'time':99},{},'99 s is after the end of the film')):
         with pytest.raises(HintError, match=says): VideoColorizer(brown, hints=[hint]).predict(src, tmp_path/'x.mp4', **kw)
     assert not [o for o in files(tmp_path) if o[0] == 'x']
 
@@ -263,10 +297,10 @@ def test_gif(tmp_path, video):
 
 def test_a_part_of_a_gif(tmp_path):
     "The same frames as in the whole, in the same colors."
-    src,by_light = gif(tmp_path/'a.gif', passing(40), duration=40, loop=0),VideoColorizer(Colorizer(ByLight(), {'size':64}))
-    whole,part = (pictures(by_light.predict(src, tmp_path/o, **kw)) for o,kw in (('w.gif',{}),('p.gif',{'start':.8, 'end':1.2})))
+    src,fickle = gif(tmp_path/'a.gif', passing(40), duration=100, loop=0),VideoColorizer(Colorizer(Fickle(), {'size':64}))
+    whole,part = (pictures(fickle.predict(src, tmp_path/o, **kw)) for o,kw in (('w.gif',{}),('p.gif',{'start':2., 'end':3.})))
     assert len(part) == 10 and max(np.abs(lab(a)-lab(b)).mean() for a,b in zip(part, whole[20:])) < 1
-    with pytest.raises(VideoError, match='no frames.*in the part'): by_light.predict(src, tmp_path/'x.gif', start=9)
+    with pytest.raises(VideoError, match='no frames.*in the part'): fickle.predict(src, tmp_path/'x.gif', start=9)
     assert not (tmp_path/'x.gif').exists()
 
 def test_gif_of_many_colors_does_not_shimmer(tmp_path):
