@@ -1,4 +1,4 @@
-"""How steady, how true, how fast films are coloured, by four methods, two of them with the 256 colours of a GIF's frame too; all in one run on two CPU threads.
+"""How steady, how true, how fast films are coloured, by four methods and two of them in a GIF; all in one run on two CPU threads.
 
     python benchmarks/video.py [FILM_OR_GIF...] [--model default] [--frames 60] [--minutes 10] [-o runs/video]
 
