@@ -244,8 +244,10 @@ class Film:
     def _from(self, target):
         "Frames from `target` or a little earlier; from the beginning where the format cannot jump."
         jumps = (self._jump(target, target-round(o/self.tb)) for o in (0,2,8,32)) if target > self.zero else ()
-        if not (frames := next(filter(None, jumps), None)): self.box.close(); self._again(); self.damage,frames = None,self._ordered()
-        yield from frames
+        if not (frames := next(filter(None, jumps), None)): self.box.close(); self._again(); frames = self._ordered()
+        for f in frames:
+            if f.pts <= target: self.damage = None  # a jump leads into the middle of things
+            yield f
 
     def _jump(self, target, to):
         "Frames after a seek to `to`; None unless that leads to `target` or before."
