@@ -84,7 +84,7 @@ def steady(state, # of the frame before, or None
 
 # %% ../nbs/13_video.ipynb #20a10d5d
 def _start(state, hints, size): # hints of this frame; (H,W) that they count in
-    "`state` with hints in it: each one's name, where it is, its color, and what belongs to it. One whose name is there on the same thing moves it."
+    "`state` with hints in it: names, places, colors, and what belongs to them. One whose name is there takes its place, and on the same thing its reach."
     look = similarity(state['L'], state['ab'])
     for x,y,ab,_,name in hints:
         r,c = hint_pixel(x, y, size, state['L'].shape)
@@ -95,7 +95,7 @@ def _start(state, hints, size): # hints of this frame; (H,W) that they count in
     return state
 
 def _follow(old, new, at, sure):
-    "`new` with the hints of `old`, moved to where they are sure to have gone and what is there still looks like them."
+    "`new` with the hints of `old`, where the motion leads and things look as they did."
     was,look = (similarity(o['L'], o['ab']) for o in (old,new))
     reach,places,sure = _warp(old['reach'], at),[],np.maximum(sure, .01)
     for i,place in enumerate(old['at']):
@@ -560,7 +560,7 @@ LOOK = 256  # their long side in pixels
 
 def _until(pictures, # as `Film.pictures`
            time, start):
-    "Up to `BACK` frames, the last one that which is on screen at `time`: (seconds, small lightness, its own `(H,W)`). None are there after the film's end."
+    "Up to `BACK` frames, the last of them on screen at `time`: (seconds, small lightness, `(H,W)`). None after the film's end."
     step = 4  # seconds
     while True:
         since,seen = max(start, time-step),deque(maxlen=BACK)
@@ -588,11 +588,11 @@ def _to_the_cut(hints, # all of one time
     while hints:
         seen = _until(pictures, hints[0][3], start)
         if not seen and film.damage is None: raise HintError(f'The hint at {hints[0][3]:g} s is after the end of the film: leave it out, or give a time within.')
-        if not seen: return  # it was about what cannot be read
+        if not seen: break  # it was about what cannot be read
         own = own or [(*o[:3], seen[-1][0], o[4]) for o in hints]
         yield from (found := [*_back(hints, seen)])
         hints = [o for o in found if o[3] == seen[0][0] and len(seen) > 1]
-    yield from own
+    yield from own or ()
 
 def _whole_shots(self, film, start, progress):
     "All hints, in every frame up to their own where their things could be found, ordered by time."
