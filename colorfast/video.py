@@ -672,7 +672,7 @@ def _color_pieces(self, film, hints, folder, start, end, progress, stop):
         raise
 
 def _nothing(src, start, end):
-    part = start or end is not None
+    part = bool(start) or end is not None
     return VideoError(f'{src}: no frames could be read' + part*' in the part that was asked for' + f'; choose another {"part" if part else "file"}')
 
 def _color_film(self, src, dst, overwrite, resume, start, end, progress):
