@@ -8,7 +8,7 @@ __all__ = ['CUT', 'MEMORY', 'DOUBT', 'PIECE', 'CHROMA', 'STAY', 'WORSE', 'BACK',
 
 # %% ../nbs/13_video.ipynb #f52e31ef
 import heapq, json, math, os, secrets, signal, warnings, zipfile
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -597,8 +597,8 @@ def _back(hints, # of the last frame
     "Yields `hints` in the frames of the shot as far back as a way leads there and forth again."
     back = [*_chase(hints, seen[::-1])]
     for i,hint in enumerate(hints):
-        way = [*_way(i, hint, back)]
-        while len(way) > 1 and not _leads(way, hint, seen): way = way[:len(way)//2]
+        way = [*_way(i, hint, back)]; slid = lambda k: not _leads(way[:k], hint, seen)
+        if slid(len(way)): way = way[:1+bisect_left(range(2, len(way)), True, key=slid)]
         yield from way
 
 def _to_the_cut(hints, # all of one time

@@ -271,6 +271,14 @@ def test_hint_after_a_gap(tmp_path, brown):
     out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{**WINE, 'time':505.5/25, 'x':XS[5]+15}],None))
     assert min(reddened(out, plain, XS)) > 12
 
+def test_hint_does_not_stay_on_what_hid_its_thing(tmp_path, brown):
+    "A square comes out from behind another one, which is like it: that one is not meant."
+    film = [*squares(25, 4)]
+    for o in film[1:]: o[30:60,10:40] = film[0][30:60,10:40]
+    src = make(tmp_path/'a.mp4', [film[0]]*10 + film)
+    out,plain = (pictures(VideoColorizer(brown, hints=h).predict(src, tmp_path/f'{bool(h)}.mp4')) for h in ([{**WINE, 'x':10+4*20+15, 'time':30/25}],None))
+    assert max(reddened(out, plain, [10]*10)) < 2 and min(reddened(out[20:], plain[20:], [10+4*i for i in range(10, 25)])) > 12
+
 class Brown:
     def __call__(self, x): return np.concatenate([x[:,:1], np.full_like(x[:,:2], .15)], 1)
 
