@@ -49,7 +49,7 @@ def pad_to(x, # `(C,h,w)`
 # %% ../nbs/09_inference.ipynb #7bca27f4
 def _hint(i, o):
     from PIL import ImageColor
-    if not isinstance(o, dict) or not {'x','y','color'} <= set(o): raise HintError(f'Hint {i} is {json.dumps(o)}: write it as {{"x":120, "y":80, "color":"#7a1f2b"}}.')
+    if not isinstance(o, dict) or not {'x','y','color'} <= set(o) <= {'x','y','color','time'}: raise HintError(f'Hint {i} is {json.dumps(o)}: write it as {{"x":120, "y":80, "color":"#7a1f2b"}}, of a film also with "time".')
     if any(isinstance(o[k], bool) or not isinstance(o[k], (int,float)) or not np.isfinite(o[k]) for k in 'xy'):
         raise HintError(f'Hint {i} is at x={o["x"]!r}, y={o["y"]!r}: give both as numbers of pixels.')
     try: rgb = ImageColor.getrgb(o['color'])[:3]

@@ -108,7 +108,7 @@ def test_hint_at_the_edge(shape, points):
 @pytest.mark.parametrize('text,says', [('[', 'not JSON'), ('{"x":1}', 'list'), ('[1]', 'Hint 1'), ('[{"x":1,"y":1}]', 'Hint 1'), ('5', 'list'), ('"a"', 'list'),
     ('[{"x":1,"y":1,"color":"red"},{"x":1,"y":1,"color":"blurple"}]', "Hint 2 has the unknown color 'blurple'"), ('[{"x":1,"y":1,"color":7}]', 'unknown color'),
     ('[{"x":"1","y":1,"color":"red"}]', 'numbers'), ('[{"x":NaN,"y":1,"color":"red"}]', 'numbers'), ('[{"x":true,"y":1,"color":"red"}]', 'numbers'),
-    ('\udcff', 'not JSON')])
+    ('[{"x":1,"y":1,"color":"red","tiem":2}]', 'also with "time"'), ('\udcff', 'not JSON')])
 def test_bad_hint_files(tmp_path, text, says):
     fn = tmp_path/'h.json'; fn.write_text(text, encoding='utf-8', errors='surrogateescape')
     with pytest.raises(HintError, match=says): read_hints(fn)
