@@ -580,24 +580,24 @@ def _chase(hints, seen):
         state = _follow(state, new, *move) if state else _start(new, hints, size)
         yield t, state, size
 
-def _way(i, hint, back):
-    "The hint number `i` in each frame of `back` in which it was found."
-    for t,state,(H,W) in back:
-        (x,y),(h,w) = np.intp(state['at'][i]),state['L'].shape
-        if state['reach'][i,y,x] > .5: yield (x+.5)*W/w-.5, (y+.5)*H/h-.5, hint[2], t, hint[4]
+def _found(hints, t, state, size):
+    "`hints` where they are in the frame of `state`, if they are."
+    (H,W),(h,w) = size,state['L'].shape
+    for (_,_,ab,_,name),(x,y),reach in zip(hints, np.intp(state['at']), state['reach']):
+        if reach[y,x] > .5: yield (x+.5)*W/w-.5, (y+.5)*H/h-.5, ab, t, name
 
 def _leads(way, hint, seen):
     "True if the way forward from the end of `way` leads to `hint` again."
-    *_,(t,state,(H,W)) = _chase([way[-1]], [o for o in seen if o[0] >= way[-1][3]])
+    (t,state,(H,W)), = deque(_chase([way[-1]], [o for o in seen if o[0] >= way[-1][3]]), 1)
     (x,y),(h,w) = state['at'][0],state['L'].shape
     return t == seen[-1][0] and np.hypot(x-(hint[0]+.5)*w/W, y-(hint[1]+.5)*h/H) < NEAR
 
 def _back(hints, # of the last frame
           seen): # as from `_until`
     "Yields `hints` in the frames of the shot as far back as a way leads there and forth again."
-    back = [*_chase(hints, seen[::-1])]
-    for i,hint in enumerate(hints):
-        way = [*_way(i, hint, back)]; slid = lambda k: not _leads(way[:k], hint, seen)
+    found = [o for now in _chase(hints, seen[::-1]) for o in _found(hints, *now)]
+    for hint in hints:
+        way = [o for o in found if o[4] == hint[4]]; slid = lambda k: not _leads(way[:k], hint, seen)
         if slid(len(way)): way = way[:1+bisect_left(range(2, len(way)), True, key=slid)]
         yield from way
 
