@@ -2,9 +2,12 @@
 from argparse import ArgumentParser
 from pathlib import Path
 import numpy as np
-from colorfast.evaluate import contact_sheet
-from colorfast.inference import Colorizer, to_pil
-from colorfast.photos import PhotoError, find_photos, open_photo
+from colorfast.evaluate.report import contact_sheet
+from colorfast.colorize.render import to_pil
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.basics import PhotoError
+from colorfast.photo.read import open_photo
+from colorfast.photo.find import find_media
 
 def pair(color, src, dst):
     "The photo and the photo in colour, `(H,W,3)` each."
@@ -18,7 +21,7 @@ def main():
     p.add_argument('--limit', type=int); p.add_argument('--model', default='default')
     o = p.parse_args()
     color = Colorizer.from_pretrained(o.model)
-    try: rows = [pair(color, *f) for f in [*find_photos(o.photos, o.out.parent)][:o.limit]]
+    try: rows = [pair(color, *f) for f in [*find_media(o.photos, o.out.parent)][:o.limit]]
     except PhotoError as e: raise SystemExit(str(e))
     o.out.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(rows).save(o.out, quality=92)

@@ -8,10 +8,10 @@ from argparse import ArgumentParser
 from time import perf_counter
 from fastai.vision.all import get_image_files, set_seed
 from fastai.callback.channelslast import ChannelsLast
-from colorfast.callbacks import EMACallback
-from colorfast.data import ColorizeDataLoaders
-from colorfast.learner import colorize_learner
-from colorfast.losses import ColorLoss, PixelLoss
+from colorfast.train.callbacks import EMACallback
+from colorfast.train.data import ColorizeDataLoaders
+from colorfast.train.learner import colorize_learner
+from colorfast.train.losses import ColorLoss, PixelLoss
 
 def main():
     p = ArgumentParser(description='A short training of each encoder')

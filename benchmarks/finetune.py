@@ -19,7 +19,7 @@ def album(photos, kind, n, seed=1):
 def tune(folder, out, base, minutes):
     "In a process of its own: fine-tune, and print what it took."
     import torch
-    from colorfast.finetune import finetune
+    from colorfast.finetune.run import finetune
     torch.set_num_threads(1)
     r = finetune(folder, out, minutes, base, clock=time.process_time)
     print(json.dumps({'kept':r.choice['kept'], 'CPU min':round(time.process_time()/60, 1), 'peak MB':resource.getrusage(resource.RUSAGE_SELF).ru_maxrss//1024}))
@@ -37,9 +37,9 @@ def tuned(files, name, o):
 def compared(base, out, files):
     "dE2000 of base and tuned, their mean difference with its interval, and both colorfulnesses."
     import torch
-    from colorfast.evaluate import METRICS, judge, load_models
-    from colorfast.finetune import expanded_interval
-    v,_ = judge({str(f):f for f in files}, torch.zeros(2), load_models({'base':base, 'tuned':out}), None, {k:METRICS[k] for k in ('dE2000','CF')})
+    from colorfast.evaluate.measure import METRICS, measure_photos, load_models
+    from colorfast.finetune.choose import expanded_interval
+    v,_ = measure_photos({str(f):f for f in files}, torch.zeros(2), load_models({'base':base, 'tuned':out}), None, {k:METRICS[k] for k in ('dE2000','CF')})
     d,c = (v[k].unstack()[['base','tuned']] for k in ('dE2000','CF'))
     mean,low,high = expanded_interval(d.tuned-d.base)
     return {'base':round(d.base.mean(), 2), 'tuned':round(d.tuned.mean(), 2), 'change':f'{mean:+.2f} [{low:+.2f}, {high:+.2f}]', 'CF':f'{c.base.mean():.1f} -> {c.tuned.mean():.1f}'}, d

@@ -8,11 +8,12 @@ from argparse import ArgumentParser
 from statistics import median
 from time import process_time
 from fastai.vision.all import Callback, DataLoader, DataLoaders, get_image_files
-from colorfast.data import ColorizeDataLoaders
-from colorfast.gan import PatchCritic, gan_colorize_learner
-from colorfast.learner import colorize_learner
-from colorfast.losses import ColorLoss, FeatureLoss, PixelLoss
-from colorfast.recipes import RECIPES
+from colorfast.train.data import ColorizeDataLoaders
+from colorfast.nets.critic import PatchCritic
+from colorfast.train.gan import gan_colorize_learner
+from colorfast.train.learner import colorize_learner
+from colorfast.train.losses import ColorLoss, FeatureLoss, PixelLoss
+from colorfast.train.recipes import RECIPES
 
 class Clock(Callback):
     "CPU seconds of each batch after the first two."

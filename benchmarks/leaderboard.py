@@ -14,9 +14,9 @@ from time import perf_counter, process_time
 import pandas as pd, torch
 from fastai.vision.all import Callback, defaults
 from colorfast import recipes
-from colorfast.evaluate import evaluate, number
-from colorfast.inference import Colorizer
-from colorfast.models import create_generator
+from colorfast.evaluate.report import evaluate, format_metric
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.nets.build import create_generator
 
 VALID = .003 # share of the photos to validate on, for which the slow ones take minutes
 
@@ -54,7 +54,7 @@ def board(r, # `Evaluation`
           told # frame of recipes x what their training was
          ):
     "Means of all metrics and the trainings, the lowest Frechet distance first, as text."
-    t = pd.DataFrame({c:r.table[c].map(lambda v: number(c, v)) for c in r.columns if c != 'FD'})
+    t = pd.DataFrame({c:r.table[c].map(lambda v: format_metric(c, v)) for c in r.columns if c != 'FD'})
     return t.join(told).fillna('').loc[r.table['FD'].sort_values(kind='stable').index]
 
 def markdown(t): return '\n'.join(f'| {" | ".join(map(str, row))} |' for row in [('', *t.columns), ('---',)*(1+len(t.columns)), *t.itertuples()])

@@ -4,7 +4,10 @@
 from argparse import ArgumentParser
 import numpy as np
 from colorfast.color import AB_SCALE
-from colorfast.inference import Colorizer, OnnxNet, read_hints, to_onnx
+from colorfast.runtime.net import OnnxNet
+from colorfast.runtime.export import to_onnx
+from colorfast.colorize.hints import read_hints
+from colorfast.colorize.colorizer import Colorizer
 
 SIZES = (256,256),(333,217),(31,257),(480,360),(97,640)
 

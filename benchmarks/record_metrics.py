@@ -5,7 +5,7 @@ import json
 from argparse import ArgumentParser
 from pathlib import Path
 import pandas as pd
-from colorfast.inference import model_card, model_folder, read_config
+from colorfast.runtime.folder import model_card, model_folder, read_config
 
 def main():
     p = ArgumentParser(description='Record what was measured')

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np, rich
 from PIL import Image
 import colorfast.inference as inference
-from colorfast.evaluate import evaluate, rich_tables, survey, to_lab, true_colors, versions
-from colorfast.metrics import delta_e
+from colorfast.evaluate.measure import load_photos, to_lab, true_colors, with_baselines
+from colorfast.evaluate.report import evaluate, rich_tables
+from colorfast.train.metrics import delta_e
 
 pad_to = inference.pad_to
 
@@ -28,8 +29,8 @@ def main():
     o = p.parse_args()
     color = inference.Colorizer.from_pretrained(o.model)
     models = {f'{s} px': SimpleNamespace(config=color.config, predict=partial(color.predict, size=s, quality=o.quality)) for s in o.sizes}
-    files,tint,*_ = survey(o.photos, o.out, o.limit)
-    greys = [versions(true_colors(f), tint, {})['grey'] for f in [*files.values()][::8]]
+    files,tint,*_ = load_photos(o.photos, o.out, o.limit)
+    greys = [with_baselines(true_colors(f), tint, {})['grey'] for f in [*files.values()][::8]]
     for pad in o.pads:
         inference.pad_to = partial(pad_to, mode=pad)
         r = evaluate(models, o.photos, o.out/pad, o.limit, overwrite=True)

@@ -24,8 +24,8 @@ def export_resnet34(path):
     "fastai's DynamicUnet on ResNet34, as `create_color_unet` builds it, in ONNX."
     import onnx
     from fastai.vision.models import resnet34
-    from colorfast.models import create_color_unet
-    from colorfast.inference import to_onnx
+    from colorfast.nets.unet import create_color_unet
+    from colorfast.runtime.export import to_onnx
     onnx.save(to_onnx(create_color_unet(resnet34, pretrained=False)), path)
 
 def session(path):
@@ -67,7 +67,7 @@ def main():
     p.add_argument('--runs', type=int, default=5, help='of each process; forwards are run 4 times as often')
     o = p.parse_args()
     two_cores()
-    from colorfast.inference import model_folder
+    from colorfast.runtime.folder import model_folder
     photo = o.photo or next((f for f in sorted(SAMPLES.rglob('*')) if f.suffix.lower() in {'.jpg','.jpeg','.png','.tif','.webp'}), None)
     if not photo: raise SystemExit(f'There is no photo in {SAMPLES}: give one with --photo.')
     with tempfile.TemporaryDirectory() as d:

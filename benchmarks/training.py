@@ -5,8 +5,8 @@ from argparse import ArgumentParser
 from statistics import median
 from time import perf_counter
 from fastai.vision.all import Callback, DataLoader, DataLoaders, get_image_files
-from colorfast.data import ColorizeDataLoaders
-from colorfast.learner import colorize_learner
+from colorfast.train.data import ColorizeDataLoaders
+from colorfast.train.learner import colorize_learner
 
 SKIP = 8  # batches at the start of an epoch, some of which the workers had prepared while they started
 

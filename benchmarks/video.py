@@ -15,9 +15,14 @@ from time import process_time
 import cv2, numpy as np
 from speed import process, two_cores
 from colorfast.color import AB_SCALE, rgb2lab
-from colorfast.inference import Colorizer, calibrate, full_size, render_shape, shrink
-from colorfast.photos import Photo, photo_L
-from colorfast.video import Film, VideoColorizer, _Palette, _rgb, _warp, is_cut, motion, steady
+from colorfast.color import calibrate
+from colorfast.colorize.render import upsample_rgb, render_shape, shrink
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.photo.core import Photo, photo_L
+from colorfast.video.flow import warp, is_cut, optical_flow, smooth_colors
+from colorfast.video.read import VideoReader, frame_to_rgb
+from colorfast.video.gif import StablePalette
+from colorfast.video.colorizer import VideoColorizer
 
 # ---- clips
 
@@ -37,7 +42,7 @@ def clips(paths, n):
     for p in paths:
         if Path(p).suffix == '.gif': yield Path(p).name, [np.asarray(f.convert('RGB')) for f in ImageSequence.Iterator(Image.open(p))][:n]
         else:
-            with Film(p) as film: yield Path(p).name, [_rgb(f) for (f,_),_ in zip(film.frames(), range(n))]
+            with VideoReader(p) as film: yield Path(p).name, [frame_to_rgb(f) for (f,_),_ in zip(film.frames(), range(n))]
     yield 'pan: coffee', [*pan(data.coffee(), n)]
     yield 'pan: astronaut', [*pan(data.astronaut(), n, seed=1)]
     yield 'cut: cat, rocket', [*pan(data.chelsea(), n//2, seed=2), *pan(data.rocket(), n//2, seed=3)]
@@ -56,7 +61,7 @@ def pillow_gif(c, frames):
 
 def in_a_gif(c, frames):
     "Ours, with the 256 colors that a GIF's frame has."
-    v,state,colors = VideoColorizer(c),None,_Palette()
+    v,state,colors = VideoColorizer(c),None,StablePalette()
     for f in frames:
         out,state,move = v._next(state, f)
         i = colors(out, np.ones(out.shape[:2], bool), move)
@@ -69,17 +74,17 @@ def hinted(c, frames, blend, every=24):
         L = photo_L(Photo(f)); l = shrink(L, render_shape(*L.shape, c.config['size']))
         x = np.concatenate([l[None], np.zeros((3,*l.shape), np.float32)])
         if state:
-            at,sure = motion(state['L'], l)
+            at,sure = optical_flow(state['L'], l)
             if is_cut(l, sure): state = None
         if state:
-            was = _warp(state['raw'], at)
+            was = warp(state['raw'], at)
             for r in range(every//2, l.shape[0], every):
                 for k in range(every//2, l.shape[1], every):
                     if sure[r,k] > .5 and rng.random() < .5: x[1:,r-1:r+2,k-1:k+2] = np.array([*was[:,r,k],1])[:,None,None]
         raw = c._ab(x); ab = calibrate(raw, **c.calibration)
-        new = steady(state, l, ab)[0] if blend else {'L':l, 'ab':ab}
+        new = smooth_colors(state, l, ab)[0] if blend else {'L':l, 'ab':ab}
         state = {**new, 'raw':raw}
-        yield full_size(L, new['ab'])
+        yield upsample_rgb(L, new['ab'])
 
 METHODS = {'per frame':per_frame, 'flow blend (ours)':flow_blend, 'per frame, in a GIF':pillow_gif, 'ours, in a GIF':in_a_gif,
            'flow hints':lambda c,f: hinted(c, f, False), 'hints and blend':lambda c,f: hinted(c, f, True)}

@@ -7,9 +7,9 @@ from skimage import data
 RUN = '''
 import multiprocessing, os, signal, sys, torch
 from fastai.vision.all import Callback, set_seed
-from colorfast.callbacks import Checkpoint, EMACallback, LossCurve, SamplePictures
-from colorfast.data import ColorizeDataLoaders
-from colorfast.learner import colorize_learner
+from colorfast.train.callbacks import Checkpoint, EMACallback, LossCurve, SamplePictures
+from colorfast.train.data import ColorizeDataLoaders
+from colorfast.train.learner import colorize_learner
 d,workers = sys.argv[1],int(sys.argv[2])
 
 class Kill(Callback):

@@ -6,7 +6,7 @@ import numpy as np, pytest
 from PIL import Image
 from skimage import color as skcolor, data as skdata
 
-from colorfast.inference import Colorizer
+from colorfast.colorize.colorizer import Colorizer
 
 GREY,CAT = skdata.camera()[::2,::2],skdata.cat()
 posix = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX')
@@ -306,8 +306,8 @@ def test_progress_on_a_terminal(tmp_path, tiny):
 def pickled(tmp_path_factory):
     "An exported `colorize_learner` with a small generator."
     import torch
-    from colorfast.data import ColorizeDataLoaders
-    from colorfast.learner import colorize_learner
+    from colorfast.train.data import ColorizeDataLoaders
+    from colorfast.train.learner import colorize_learner
     path = tmp_path_factory.mktemp('learner')
     for i in range(4): put(path/f'photos/{i}.png', png(np.roll(CAT, 50*i, 1)))
     dls = ColorizeDataLoaders.from_folder(path/'photos', size=64, bs=2, valid_pct=.5, num_workers=0)

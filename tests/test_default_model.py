@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np, pytest
 from PIL import Image
 from skimage.color import rgb2lab
-from colorfast.inference import Colorizer, MODELS
+from colorfast.runtime.folder import MODELS
+from colorfast.colorize.colorizer import Colorizer
 
 SAMPLES = Path(__file__).parents[1]/'samples'
 FOLDER = MODELS/'default'

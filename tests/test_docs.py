@@ -2,7 +2,7 @@
 from pathlib import Path
 import re
 import pytest, typer
-from colorfast.cli import app
+from colorfast.command.app import app
 
 README = Path(__file__).parents[1]/'README.md'
 COMMANDS = typer.main.get_command(app).commands

@@ -9,8 +9,8 @@ from skimage import color as skcolor, data as skdata, metrics as skmetrics
 from typer.testing import CliRunner
 
 import colorfast.evaluate as ev
-from colorfast.cli import app
-from colorfast.inference import Colorizer
+from colorfast.command.app import app
+from colorfast.colorize.colorizer import Colorizer
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = {'a/astronaut.png':skdata.astronaut()[:300], 'a/coffee.png':skdata.coffee()[100:220,200:360], 'cat.png':skdata.cat()[40:200,100:260],

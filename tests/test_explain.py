@@ -9,12 +9,13 @@ from torch import nn
 from torchvision.models import resnet18
 from typer.testing import CliRunner
 
-from colorfast.cli import app
+from colorfast.command.app import app
 from colorfast.explain import critic_saliency, photo_maps, saliency
-from colorfast.gan import PatchCritic, save_critic
-from colorfast.inference import Colorizer
-from colorfast.models import create_color_unet
-from colorfast.photos import Photo, open_photo
+from colorfast.nets.critic import PatchCritic, save_critic
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.nets.unet import create_color_unet
+from colorfast.photo.core import Photo
+from colorfast.photo.read import open_photo
 
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'1'}

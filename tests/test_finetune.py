@@ -18,7 +18,7 @@ def run(cwd, code, *args, **kw):
 
 def quarters():
     "Different color pictures of at least 150 px."
-    from colorfast.finetune import builtin_photos
+    from colorfast.finetune.album import builtin_photos
     for f in builtin_photos():
         a = np.asarray(Image.open(f).convert('RGB')); h,w = (n//2 for n in a.shape[:2])
         for y in (0,1):
@@ -90,7 +90,8 @@ def test_full_disk(album):
 @pytest.mark.parametrize('name,say', [('empty','no photos'), ('grey','holds 0 color photos to learn from (left out: 12 grey)'),
                                       ('same','holds 1 color photo to learn from (left out: 399 copy)'), ('burst','show only 1 different moments')])
 def test_albums_that_teach_nothing(tmp_path, name, say):
-    from colorfast.finetune import PhotoError, finetune
+    from colorfast.basics import PhotoError
+    from colorfast.finetune.run import finetune
     d = tmp_path/name; d.mkdir()
     if name == 'grey':
         for i in range(12): Image.fromarray(data.camera()[9*i:,5*i:]).save(d/f'{i}.png')
@@ -107,5 +108,6 @@ def test_no_folder(tmp_path):
     assert 'minutes is 0' in run(tmp_path, 2, '.', '-o', 'out', '--minutes', 0)
 
 def test_no_write_permission(album):
-    from colorfast.finetune import ModelError, finetune
+    from colorfast.basics import ModelError
+    from colorfast.finetune.run import finetune
     with pytest.raises(ModelError, match='/proc/family.* cannot be read or written'): finetune(album, '/proc/family') # not even root can

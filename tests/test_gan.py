@@ -7,11 +7,12 @@ from skimage import data
 GAME = '''
 import sys, random, numpy as np, torch
 from fastai.vision.all import *
-from colorfast.data import ColorizeDataLoaders
-from colorfast.gan import Judge, PatchCritic
-from colorfast.learner import colorize_learner
-from colorfast.models import rgb_encoder
-from colorfast.recipes import nogan
+from colorfast.train.data import ColorizeDataLoaders
+from colorfast.nets.critic import PatchCritic
+from colorfast.train.select import Judge
+from colorfast.train.learner import colorize_learner
+from colorfast.nets.encoder import rgb_encoder
+from colorfast.train.run import nogan
 album,folder,resume = sys.argv[1:]
 random.seed(1); np.random.seed(1); torch.manual_seed(1); torch.set_num_threads(1)
 dls = ColorizeDataLoaders.from_folder(album, valid_pct=.25, size=32, bs=4, num_workers=0)

@@ -7,8 +7,12 @@ import numpy as np, pytest
 from PIL import Image
 from skimage import color as skcolor, data as skdata
 
-from colorfast.inference import Colorizer, FILES, HintError, ModelError, hint_planes, model_card, read_hints
-from colorfast.photos import PhotoError, open_photo
+from colorfast.basics import HintError, ModelError
+from colorfast.runtime.folder import MODEL_FILES, model_card
+from colorfast.colorize.hints import hint_planes, read_hints
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.basics import PhotoError
+from colorfast.photo.read import open_photo
 from conftest import TINT
 
 CAMERA = skdata.camera()
@@ -166,7 +170,7 @@ def test_save_again(tiny, tmp_path):
     c = Colorizer.from_pretrained(src); c.config['calibration'] = {'saturation':2.}
     (tmp_path/'m').mkdir(); (tmp_path/'m'/'notes.txt').write_text('mine')
     assert c.save(tmp_path/'m') == tmp_path/'m'
-    assert sorted(o.name for o in (tmp_path/'m').iterdir()) == sorted([*FILES, 'notes.txt'])
+    assert sorted(o.name for o in (tmp_path/'m').iterdir()) == sorted([*MODEL_FILES, 'notes.txt'])
     grey = np.full((64,64), 128, np.uint8)
     assert (Colorizer.from_pretrained(tmp_path/'m').predict(grey) == c.predict(grey)).all()
     before = (tmp_path/'m'/'config.json').read_text()
@@ -187,7 +191,7 @@ SIZES = (1,1), (32,32), (101,77), (256,171), (3,300)
 def light():
     "The light U-Net with random weights that give strong colors, in torch; its exports."
     import torch
-    from colorfast.models import create_color_unet
+    from colorfast.nets.unet import create_color_unet
     torch.manual_seed(0)
     kw = dict(arch='tf_efficientnet_lite0', decoder='chroma', dims=(32,16,16,16), pretrained=False)
     m = create_color_unet(**kw).eval()
@@ -208,7 +212,8 @@ def worst(a, b):
 
 def test_parity_in_fp32(light, tmp_path, tiny):
     import onnx
-    from colorfast.inference import OnnxNet, to_onnx
+    from colorfast.runtime.net import OnnxNet
+    from colorfast.runtime.export import to_onnx
     onnx.save(to_onnx(light.net.model), tmp_path/'model.onnx')
     assert worst(light, Colorizer(OnnxNet(tmp_path), light.config)) < 110*1e-3
 
@@ -216,14 +221,15 @@ def test_parity_as_stored(light, saved):
     files = Colorizer.from_pretrained(saved), Colorizer.from_pretrained(saved, device='torch')
     assert worst(light, files[0]) < .5 and worst(*files) < .5
     n = sum(p.numel() for p in light.net.model.parameters())
-    for f in FILES[1:3]: assert (saved/f).stat().st_size < 2.3*n
+    for f in MODEL_FILES[1:3]: assert (saved/f).stat().st_size < 2.3*n
 
 def test_dynamic_unet(tmp_path):
     "fastai's own U-Net exports too, and keeps the lightness it is given."
     import onnx, torch
     from fastai.vision.all import resnet18
-    from colorfast.inference import OnnxNet, TorchNet, to_onnx
-    from colorfast.models import create_color_unet
+    from colorfast.runtime.net import OnnxNet, TorchNet
+    from colorfast.runtime.export import to_onnx
+    from colorfast.nets.unet import create_color_unet
     torch.manual_seed(0)
     m = create_color_unet(resnet18, pretrained=False).eval()
     onnx.save(to_onnx(m), tmp_path/'model.onnx')
@@ -259,13 +265,13 @@ def test_upload(saved, monkeypatch):
         def upload_folder(self, repo_id, folder_path): seen['files'] = {o.name:o.read_bytes() for o in Path(folder_path).iterdir()}
     monkeypatch.setattr(huggingface_hub, 'HfApi', Api)
     Colorizer.from_pretrained(saved).push_to_hub('me/album')
-    assert seen['repo'] == 'me/album' and sorted(seen['files']) == sorted(FILES)
+    assert seen['repo'] == 'me/album' and sorted(seen['files']) == sorted(MODEL_FILES)
     assert seen['files']['model.onnx'] == (saved/'model.onnx').read_bytes()
 
 def test_torch_stays_out(saved):
     "A whole prediction in a fresh process, without torch or fastai."
     code = f'''import sys, numpy as np
-from colorfast.inference import Colorizer
+from colorfast.colorize.colorizer import Colorizer
 Colorizer.from_pretrained({str(saved)!r}).predict(np.zeros((40,50), np.uint8), quality="best")
 print([o for o in ("torch","fastai","onnx","huggingface_hub","matplotlib") if o in sys.modules])'''
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout == '[]\n'

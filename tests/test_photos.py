@@ -6,7 +6,11 @@ import cv2, numpy as np, pytest, tifffile
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from skimage import color as skcolor, data as skdata
 
-from colorfast.photos import FORMATS, Photo, PhotoError, find_photos, open_photo, photo_L, save_photo
+from colorfast.basics import PhotoError
+from colorfast.photo.core import FORMATS, Photo, photo_L
+from colorfast.photo.read import open_photo
+from colorfast.photo.write import save_photo
+from colorfast.photo.find import find_media
 
 SAMPLES = Path(__file__).parent.parent/'samples'
 CAT = skdata.cat()[:120,:181]
@@ -427,7 +431,11 @@ def test_folder_without_permission(photo, tmp_path):
 
 DISK_FULL = '''
 import resource, sys
-from colorfast.photos import *
+from colorfast.basics import *
+from colorfast.photo.core import *
+from colorfast.photo.read import *
+from colorfast.photo.write import *
+from colorfast.photo.find import *
 p = open_photo(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try: save_photo(p.pixels, sys.argv[2], p, overwrite=True)
@@ -455,8 +463,8 @@ def test_usual_permissions(photo, tmp_path):
 def tree(d, *names):
     for n in names: f = d/n; f.parent.mkdir(parents=True, exist_ok=True); f.write_bytes(b'x')
     return d
-def found(srcs, out): return [(str(s), str(d)) for s,d in find_photos(srcs, out)]
-def errors(srcs, out): return [str(d) for s,d in find_photos(srcs, out) if isinstance(d, PhotoError)]
+def found(srcs, out): return [(str(s), str(d)) for s,d in find_media(srcs, out)]
+def errors(srcs, out): return [str(d) for s,d in find_media(srcs, out) if isinstance(d, PhotoError)]
 
 def test_tree_is_mirrored(tmp_path):
     d = tree(tmp_path/'in', 'b.jpg', 'a.PNG', 'x/y/c.tiff', 'x/a.jpg', 'notes.txt', '.hid.jpg', '.git/e.jpg', 'phone.heic')
@@ -473,7 +481,7 @@ def test_same_name_other_suffix(tmp_path):
     d = tree(tmp_path/'in', 'a.jpg', 'a.png'); assert len({q for _,q in found(d, tmp_path/'o')})==2
 
 def test_collision_names_both(tmp_path):
-    d = tree(tmp_path, 'one/a.jpg', 'two/a.jpg', 'two/b.jpg'); r = list(find_photos([d/'one', d/'two'], d/'o'))
+    d = tree(tmp_path, 'one/a.jpg', 'two/a.jpg', 'two/b.jpg'); r = list(find_media([d/'one', d/'two'], d/'o'))
     assert [isinstance(q, PhotoError) for _,q in r]==[False,True,False]
     assert str(d/'one/a.jpg') in str(r[1][1]) and str(d/'two/a.jpg') in str(r[1][1])
     assert len(found([d/'one/a.jpg', d/'one', d/'two/../one/a.jpg'], d/'o'))==1  # one photo, named three ways
@@ -489,7 +497,7 @@ def test_never_outside_out(tmp_path, monkeypatch):
     (d/'ln.jpg').symlink_to(tmp_path/'else/b.jpg'); (d/'lndir').symlink_to(tmp_path/'else'); (d/'loop').symlink_to(d)
     monkeypatch.chdir(d/'sub')
     for srcs in (['..'], ['../../in'], ['../sub/../sub/a.jpg'], ['.'], [d/'sub'/'..'], [d/'ln.jpg'], [d/'lndir']):
-        for _,dst in find_photos(srcs, out): assert dst.resolve().is_relative_to(out) and '..' not in dst.parts
+        for _,dst in find_media(srcs, out): assert dst.resolve().is_relative_to(out) and '..' not in dst.parts
     assert found(d, out)==[(str(d/n), str(out/n)) for n in ('ln.jpg','sub/a.jpg')]  # folders behind links are not entered
     (d/'dead.jpg').symlink_to(tmp_path/'gone'); (out/'dead.jpg').touch()
     assert (str(d/'dead.jpg'), str(out/'dead.jpg')) in found(d, out)
@@ -523,5 +531,5 @@ def test_color_photos_are_in_color_and_their_prints_are_not(name):
 
 def test_import_is_light():
     heavy = ('torch','fastai','cv2','PIL','skimage','tifffile','onnxruntime')
-    r = subprocess.run([sys.executable, '-c', f'import sys, colorfast.photos; print([m for m in {heavy} if m in sys.modules])'], capture_output=True, text=True)
+    r = subprocess.run([sys.executable, '-c', f'import sys, colorfast.photo.read, colorfast.photo.write, colorfast.photo.find; print([m for m in {heavy} if m in sys.modules])'], capture_output=True, text=True)
     assert r.stdout.strip()=='[]', r.stdout+r.stderr

@@ -7,8 +7,8 @@ from PIL import Image
 from skimage import color as skcolor, data as skdata
 from typer.testing import CliRunner
 
-from colorfast.cli import app
-from colorfast.photos import open_photo
+from colorfast.command.app import app
+from colorfast.photo.read import open_photo
 from colorfast.prepare import prepare
 
 ROOT = Path(__file__).parents[1]

@@ -3,7 +3,7 @@ import json, signal, subprocess, sys, time
 import numpy as np, pytest, timm, torch
 from PIL import Image
 from skimage import data
-from colorfast.inference import Colorizer
+from colorfast.colorize.colorizer import Colorizer
 
 @pytest.fixture(scope='module')
 def album(tmp_path_factory):
@@ -48,8 +48,8 @@ def test_too_few_photos(album, tmp_path):
 def test_fine_tune_in_bf16(album):
     "As with fastai's own learners: the encoder's weights stay while it is frozen, then move; loss stays finite in bf16."
     from fastai.vision.all import Callback
-    from colorfast.data import ColorizeDataLoaders
-    from colorfast.learner import colorize_learner
+    from colorfast.train.data import ColorizeDataLoaders
+    from colorfast.train.learner import colorize_learner
     dls = ColorizeDataLoaders.from_folder(album/'album', size=32, bs=8, num_workers=0)
     learn = colorize_learner(dls, 'tf_efficientnet_lite0', decoder='chroma', weights=album/'lite0.pth').to_bf16()
     seen = []

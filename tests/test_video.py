@@ -9,8 +9,13 @@ from PIL import Image
 from skimage import data as skdata
 
 from colorfast.color import AB_SCALE, rgb2L, rgb2lab
-from colorfast.inference import Colorizer, HintError
-from colorfast.video import MEMORY, PIECE, VideoColorizer, VideoError, _aac, is_color_film
+from colorfast.basics import HintError
+from colorfast.colorize.colorizer import Colorizer
+from colorfast.basics import VideoError
+from colorfast.video.flow import MAX_AVERAGED_FRAMES
+from colorfast.video.read import is_color_film
+from colorfast.video.write import SEGMENT_FRAMES, aac_transcoder
+from colorfast.video.colorizer import VideoColorizer
 
 GREY,CAT = skdata.camera()[::4,::4],skdata.cat()
 posix = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX')
@@ -91,7 +96,7 @@ def test_still_frames_stay_still():
     rng = np.random.default_rng(0)
     noisy = [(one+rng.normal(0, 2, one.shape)).clip(0, 255).astype(np.uint8) for _ in range(24)]
     ab = np.stack([lab(o)[1:] for o in VideoColorizer(Colorizer.from_pretrained()).frames(noisy)])
-    assert np.abs(np.diff(ab, axis=0)[MEMORY:].mean((2,3))).max() < .1
+    assert np.abs(np.diff(ab, axis=0)[MAX_AVERAGED_FRAMES:].mean((2,3))).max() < .1
 
 def test_nothing_crosses_a_cut():
     "Colors of the first frame after it are those of that frame alone, to the last bit."
@@ -165,7 +170,7 @@ def test_sound_of_a_rate_that_aac_has_not(tmp_path, video):
     with pytest.warns(UserWarning, match='adpcm_ms.*became AAC'): dst = video.predict(src, tmp_path/'b.mp4')
     with av.open(str(dst)) as box: assert box.streams.audio[0].rate == 16000 and 1.1 < sum(f.samples for f in box.decode(audio=0))/16000 < 1.5
     with av.open(str(src)) as box, av.open(str(tmp_path/'c.mp4'), 'w') as out:
-        packets = _aac(out.add_stream('aac', rate=12345), src)
+        packets = aac_transcoder(out.add_stream('aac', rate=12345), src)
         with pytest.warns(UserWarning, match='a.avi: its sound could not become AAC'), pytest.raises(av.error.FFmpegError): [packets(p) for p in box.demux(audio=0)]
 
 def test_size_that_changes_on_the_way(tmp_path, video):
@@ -175,7 +180,7 @@ def test_size_that_changes_on_the_way(tmp_path, video):
     assert {o.shape for o in pictures(src)} == {(64,96,3),(96,128,3)}
     def crash(frames, total):
         for i,o in enumerate(frames):
-            if i == 2*PIECE+20: raise RuntimeError
+            if i == 2*SEGMENT_FRAMES+20: raise RuntimeError
             yield o
     with pytest.raises(RuntimeError): video.predict(src, tmp_path/'c.mp4', progress=crash)
     for name in ('b','c'):
@@ -238,7 +243,7 @@ def test_hint_holds_in_its_whole_shot(tmp_path, brown, monkeypatch):
         see = lambda name,hints=[WINE],**kw: pictures(VideoColorizer(brown, hints=hints).predict(src, (tmp_path/name).with_suffix(src.suffix), **kw))
         plain,out = see('plain', None),see('hint')
         assert min(reddened(out[10:], plain[10:], XS)) > 12 and all(np.abs(lab(out[i])-lab(plain[i]))[1:].max() < 1 for i in (0,9,30,34))
-        monkeypatch.setattr('colorfast.video.BACK', 3)
+        monkeypatch.setattr('colorfast.video.track.TRACK_CHUNK', 3)
         assert np.abs(np.float32(see('pieces'))-np.float32(out)).mean() < .5
         begins = (make if src.suffix == '.mp4' else gif)(tmp_path/f'begins{src.suffix}', film[10:30], **({} if src.suffix == '.mp4' else {'duration':40}))
         out = pictures(VideoColorizer(brown, hints=[{**WINE, 'time':.4}]).predict(begins, tmp_path/f'b{src.suffix}'))
@@ -377,7 +382,7 @@ def test_is_color_film(tmp_path):
     assert not is_color_film(make(tmp_path/'a.mp4', colour[:8]+grey)) and is_color_film(make(tmp_path/'b.mp4', grey[:8]+colour))
     assert not is_color_film(make(tmp_path/'c.mp4', [(o*[1,.85,.6]).astype(np.uint8) for o in grey]))
 
-def long_film(path, n=3*PIECE+50): return make(path, [o for i in range(-(-n//60)) for o in passing(60)][:n], options={'crf':'30', 'preset':'ultrafast', 'g':'50'}, sound='aac')
+def long_film(path, n=3*SEGMENT_FRAMES+50): return make(path, [o for i in range(-(-n//60)) for o in passing(60)][:n], options={'crf':'30', 'preset':'ultrafast', 'g':'50'}, sound='aac')
 
 def started(tmp_path, tiny, until, *args):
     "The command, in a process, once `until()`."
@@ -396,7 +401,7 @@ def test_ctrl_c_and_resume(run, tmp_path, tiny):
     _,err = p.communicate(timeout=60)
     assert p.returncode == 130 and b'a.part.mp4 can be played up to there, and --resume goes on' in err and b'Traceback' not in err
     part = tmp_path/'out/a.part.mp4'
-    n = len(times(part)); assert 2*PIECE <= n < 3*PIECE+50 and times(part) == times(tmp_path/'a.mp4')[:n]
+    n = len(times(part)); assert 2*SEGMENT_FRAMES <= n < 3*SEGMENT_FRAMES+50 and times(part) == times(tmp_path/'a.mp4')[:n]
     assert packets(part)[0] == packets(tmp_path/'a.mp4')[0]
     run('a.mp4', '-o', 'out', '--resume', code=1, says=['begun with other settings'])
     run('a.mp4', '-o', 'out', '--hints', 'h.json', code=1, says=['resume to go on'])
@@ -425,12 +430,12 @@ def test_kill_and_resume(run, tmp_path, tiny):
 
 def test_crash_after_the_last_piece(tmp_path, video):
     "All that is left to do is to join them, with the rotation."
-    src = make(tmp_path/'a.mp4', passing(60)+passing(PIECE-60), options={'crf':'30'}, turn=90)
+    src = make(tmp_path/'a.mp4', passing(60)+passing(SEGMENT_FRAMES-60), options={'crf':'30'}, turn=90)
     def crash(frames, total): yield from frames; raise RuntimeError
     with pytest.raises(RuntimeError): video.predict(src, tmp_path/'b.mp4', progress=crash)
     assert not (tmp_path/'b.mp4').exists()
     video.predict(src, tmp_path/'b.mp4', resume=True, progress=lambda frames,total: [*frames])
-    with av.open(str(tmp_path/'b.mp4')) as box: assert {f.rotation for f in box.decode(video=0)} == {90} and box.streams.video[0].frames == PIECE
+    with av.open(str(tmp_path/'b.mp4')) as box: assert {f.rotation for f in box.decode(video=0)} == {90} and box.streams.video[0].frames == SEGMENT_FRAMES
     assert files(tmp_path) == ['a.mp4','b.mp4']
 
 @pytest.mark.parametrize('damage', [lambda f: f.write_bytes(b''), lambda f: f.write_bytes(f.read_bytes()[:-99]), lambda f: f.unlink()])
@@ -440,7 +445,7 @@ def test_piece_that_a_power_cut_has_damaged(tmp_path, video, damage):
     with pytest.raises(RuntimeError): video.predict(src, tmp_path/'b.mp4', progress=crash)
     damage(tmp_path/'b.mp4.parts/000001.npz'); again = []
     video.predict(src, tmp_path/'b.mp4', resume=True, progress=lambda frames,total: (again.append(w) or (f,w) for f,w in frames))
-    assert sum(again) == 240-PIECE and times(tmp_path/'b.mp4') == times(src)
+    assert sum(again) == 240-SEGMENT_FRAMES and times(tmp_path/'b.mp4') == times(src)
 
 @posix
 def test_progress_on_a_terminal(tmp_path, tiny):
