@@ -1,0 +1,3 @@
+"Networks in torch."
+from colorfast.basics import require
+require('train', 'torch', 'fastai', 'timm', what='A network in torch')

@@ -15,19 +15,28 @@ from ..nets.encoder import rgb_encoder, stages
 # %% ../../nbs/73_train.losses.ipynb #aae67683
 def _ab(x): return x[:,1:3].as_subclass(Tensor).float()
 
-def mse(pred, targ): "Mean squared error of ab."; return F.mse_loss(_ab(pred), _ab(targ))
+def mse(pred, targ): # `(N,3,H,W)` Lab
+    "Mean squared error of ab."
+    return F.mse_loss(_ab(pred), _ab(targ))
 
 class PixelLoss(nn.Module):
     "Smooth L1 of ab, per-pixel weight `1 + chroma * C` where C is the true chroma in [0,1]."
-    def __init__(self, beta=.05, chroma=0.): super().__init__(); store_attr()
+    def __init__(self, beta=.05, # where the square becomes a line, in ab/110
+                 chroma=0.): # extra weight of a fully saturated pixel
+        super().__init__()
+        store_attr()
     def forward(self, pred, targ):
-        t = _ab(targ); l = F.smooth_l1_loss(_ab(pred), t, beta=self.beta, reduction='none')
+        t = _ab(targ)
+        l = F.smooth_l1_loss(_ab(pred), t, beta=self.beta, reduction='none')
         if not self.chroma: return l.mean()
         w = 1+self.chroma*t.norm(dim=1, keepdim=True)
         return (l*w).sum()/(w.sum()*2)
 
 # %% ../../nbs/73_train.losses.ipynb #723bf9f3
-def _l1(p, t): s = t.std((0,2,3), keepdim=True, correction=0)+1e-3; return F.l1_loss(p/s, t/s)
+def _scaled_l1(p, t):
+    "L1 of features `(N,C,h,w)`, each channel scaled to unit variance in `t`."
+    s = t.std((0,2,3), keepdim=True, correction=0)+1e-3
+    return F.l1_loss(p/s, t/s)
 
 class FeatureLoss(nn.Module):
     "L1 between the features of an ImageNet network for two Lab pictures, mean over `strides`."
@@ -36,23 +45,25 @@ class FeatureLoss(nn.Module):
                  strides=(2,3,4) # which of the encoder's resolutions, 0 being the finest
                 ):
         super().__init__()
-        self.net = rgb_encoder(arch, pretrained, weights)
-        self.idxs = [stages(self.net)[0][i] for i in strides]
-        self.net = self.net[:max(self.idxs)+1].eval().requires_grad_(False)
+        net = rgb_encoder(arch, pretrained, weights)
+        self.idxs = [stages(net)[0][i] for i in strides]
+        self.net = net[:max(self.idxs)+1].eval().requires_grad_(False)
 
     def train(self, mode=True): return self  # stays in eval mode inside a training model
 
     def features(self, lab):
-        x,res = lab2rgb(lab.as_subclass(Tensor).float()),[]
-        for i,l in enumerate(self.net):
-            x = l(x)
-            if i in self.idxs: res.append(x)
-        return res
+        "The features of a Lab batch, `(N,C,h,w)` each."
+        x = lab2rgb(lab.as_subclass(Tensor).float())
+        feats = []
+        for i,layer in enumerate(self.net):
+            x = layer(x)
+            if i in self.idxs: feats.append(x)
+        return feats
 
     def forward(self, pred, targ):
         pred = torch.cat([t.as_subclass(Tensor) for t in (targ[:,:1],pred[:,1:])], 1)
-        with torch.no_grad(): ts = self.features(targ)
-        return sum(_l1(p, t) for p,t in zip(self.features(pred), ts))/len(ts)
+        with torch.no_grad(): wanted = self.features(targ)
+        return sum(map(_scaled_l1, self.features(pred), wanted))/len(wanted)
 
 # %% ../../nbs/73_train.losses.ipynb #71468904
 class ColorLoss(nn.Module):
@@ -61,18 +72,21 @@ class ColorLoss(nn.Module):
                  feature=None, # a `FeatureLoss`, or none
                  w:float=.1 # weight of the feature term
                 ):
-        super().__init__(); self.pixel,self.feature,self.w = pixel or PixelLoss(),feature,w
+        super().__init__()
+        if pixel is None: pixel = PixelLoss()
+        store_attr()
     def forward(self, pred, targ):
         l = self.pixel(pred, targ)
         return l if self.feature is None else l + self.w*self.feature(pred, targ)
     @property
     def columns(self):
+        "Its terms, as functions with the names of their columns."
         def pixel_loss(pred, targ): return self.pixel(pred, targ)
         def feature_loss(pred, targ): return self.feature(pred, targ)
-        return [pixel_loss] + ([] if self.feature is None else [feature_loss])
+        return [pixel_loss] + [feature_loss]*(self.feature is not None)
 
 # %% ../../nbs/73_train.losses.ipynb #7c045e39
-def rgb_l1(pred, targ):
+def rgb_l1(pred, targ): # `(N,3,H,W)` Lab
     "Mean |difference| of the RGB pictures in [0,1]."
     return F.l1_loss(*(lab2rgb(t.as_subclass(Tensor).float()) for t in (pred,targ)))
 
