@@ -1,5 +1,5 @@
 "Color black-and-white photographs, and fine-tune on your own family photos."
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _HOMES = {'Colorizer': 'colorize.colorizer', 'VideoColorizer': 'video.colorizer'}
 
 def __getattr__(name):

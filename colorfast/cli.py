@@ -6,16 +6,15 @@
 __all__ = ['main']
 
 # %% ../nbs/95_cli.ipynb #c0607243
-import sys
+import signal, sys, warnings
 from .command.app import app
 from .command import predict, models, train, evaluate  # each adds its commands to `app`
 
 # %% ../nbs/95_cli.ipynb #b7f62bb6
 def main():
     "The `colorfast` command."
-    import signal, warnings
-    for o in (sys.stdout,sys.stderr):
-        if hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
+    for stream in (sys.stdout,sys.stderr):
+        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     warnings.simplefilter('ignore', FutureWarning)  # between libraries, about their own future
     app(prog_name='colorfast')
