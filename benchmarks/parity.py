@@ -1,37 +1,42 @@
-"""ONNX Runtime against torch, through the padding wrapper, with a hint: max |d ab| at five sizes.
-
-    python benchmarks/parity.py [--model default]"""
-from argparse import ArgumentParser
+"ONNX Runtime against torch, through the padding wrapper, with a hint: the largest difference of ab at five sizes."
 import numpy as np
+from fastcore.script import call_parse
 from colorfast.color import AB_SCALE
-from colorfast.runtime.net import OnnxNet
-from colorfast.runtime.export import to_onnx
-from colorfast.colorize.hints import read_hints
 from colorfast.colorize.colorizer import Colorizer
+from colorfast.colorize.hints import read_hints
+from colorfast.runtime.export import to_onnx
+from colorfast.runtime.net import check_finite
 
 SIZES = (256,256),(333,217),(31,257),(480,360),(97,640)
 
-def from_proto(proto):
-    "An ONNX model in memory as a net."
+def net_of(proto): # ONNX model
+    "An ONNX model in memory as a network on numpy arrays."
     import onnxruntime as ort
-    net = object.__new__(OnnxNet)
-    net.session = ort.InferenceSession(proto.SerializeToString())
-    return net
+    session = ort.InferenceSession(proto.SerializeToString())
+    return lambda x: check_finite(session.run(None, {'x':x})[0])
 
-def main():
-    p = ArgumentParser(description='ONNX Runtime against torch'); p.add_argument('--model', default='default')
-    model = p.parse_args().model
-    torch_ = Colorizer.from_pretrained(model, device='torch')
-    pairs = {'fp32 export': Colorizer(from_proto(to_onnx(torch_.net.model)), torch_.config), 'model.onnx': Colorizer.from_pretrained(model, device='cpu')}
+def patchwork(h, w, rng):
+    "Lightness `(h,w)` of random squares."
+    squares = rng.random((h//8+1,w//8+1), dtype=np.float32)
+    return squares.repeat(8, 0).repeat(8, 1)[:h,:w]
+
+def difference_text(name, d): return f'{name}: {d:.1e} (ab/110), {d*AB_SCALE:.4f} (ab)   '
+
+@call_parse
+def main(model:str='default'): # built-in name, model folder, or hub id
+    "The largest difference of ONNX Runtime and torch, at five sizes."
+    in_torch = Colorizer.from_pretrained(model, device='torch')
+    others = {
+        'fp32 export': Colorizer(net_of(to_onnx(in_torch.net.model)), in_torch.config),
+        'model.onnx': Colorizer.from_pretrained(model, device='cpu')}
     rng = np.random.default_rng(0)
-    worst = dict.fromkeys(pairs, 0.)
+    worst = dict.fromkeys(others, 0.)
     for h,w in SIZES:
-        L = rng.random((h//8+1,w//8+1), dtype=np.float32).repeat(8, 0).repeat(8, 1)[:h,:w]
+        L = patchwork(h, w, rng)
         hints = read_hints([{'x':w//2, 'y':h//2, 'color':'#7a1f2b'}])
-        ref = torch_.predict_ab(L, hints, size=max(h,w))
-        diff = {k: float(np.abs(c.predict_ab(L, hints, size=max(h,w))-ref).max()) for k,c in pairs.items()}
-        worst = {k: max(worst[k], d) for k,d in diff.items()}
-        print(f'{h:4} x {w:<4}', *(f'{k}: {d:.1e} (ab/110), {d*AB_SCALE:.4f} (ab)   ' for k,d in diff.items()), f'largest |ab| {np.abs(ref).max()*AB_SCALE:.1f}')
-    print('worst    ', *(f'{k}: {d:.1e} (ab/110), {d*AB_SCALE:.4f} (ab)   ' for k,d in worst.items()))
-
-if __name__=='__main__': main()
+        want = in_torch.predict_ab(L, hints, size=max(h,w))
+        found = {k: float(np.abs(c.predict_ab(L, hints, size=max(h,w))-want).max()) for k,c in others.items()}
+        worst = {k: max(worst[k], d) for k,d in found.items()}
+        texts = [difference_text(k, d) for k,d in found.items()]
+        print(f'{h:4} x {w:<4}', *texts, f'largest |ab| {np.abs(want).max()*AB_SCALE:.1f}')
+    print('worst    ', *(difference_text(k, d) for k,d in worst.items()))

@@ -1,171 +1,254 @@
-"""How steady, how true, how fast films are coloured, by four methods and two of them in a GIF; all in one run on two CPU threads.
+"""How steady, how true, how fast films are colored, by four methods and two of them in a GIF; all in one run on two CPU threads.
 
-    python benchmarks/video.py [FILM_OR_GIF...] [--model default] [--frames 60] [--minutes 10] [-o runs/video]
+    python benchmarks/video.py [FILM_OR_GIF...] [--model default] [--n 60] [--minutes 10] [--out runs/video]
 
-The films are in colour: their own colours are the truth, the network gets their lightness. Three clips are made here from scikit-image's
-photographs: two slow pans with a little shake and grain, and a cut. For each method: warping error (how far chroma moves along the motion of
-the original frames, occlusions left out) over one and over ten frames, mean and as a share of per-frame colouring; CIEDE2000 to the truth; chroma;
-colours left of the shot before a cut; how much a frame changes if the film begins 30 frames later; CPU time. Then the command: frames a second
-and peak memory on a film of ten minutes. Contact sheets (per method a row, the truth last) go to -o."""
+The films are in color: their own colors are the truth, the network gets their lightness. Three clips are made here from scikit-
+image's photographs: two slow pans with a little shake and grain, and a cut. For each method: warping error (how far chroma moves
+along the motion of the original frames, occlusions left out) over one and over ten frames, mean and as a share of per-frame
+coloring; CIEDE2000 to the truth; chroma; colors left of the shot before a cut; how much a frame changes if the film begins 30
+frames later; CPU time. Then the command: frames a second and peak memory on a film of ten minutes. Contact sheets (per method a
+row, the truth last) go to --out."""
 import resource, tempfile
-from argparse import ArgumentParser
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from time import process_time
+
 import cv2, numpy as np
-from speed import process, two_cores
-from colorfast.color import AB_SCALE, rgb2lab
-from colorfast.color import calibrate
-from colorfast.colorize.render import upsample_rgb, render_shape, shrink
+from fastcore.script import call_parse
+from speed import keep_to_two_cores, run_process
+
+from colorfast.color import AB_SCALE, calibrate, rgb2lab
+from colorfast.colorize.analysis import paint
 from colorfast.colorize.colorizer import Colorizer
+from colorfast.colorize.render import render_shape, shrink, upsample_rgb
 from colorfast.photo.core import Photo, photo_L
-from colorfast.video.flow import warp, is_cut, optical_flow, smooth_colors
-from colorfast.video.read import VideoReader, frame_to_rgb
-from colorfast.video.gif import StablePalette
 from colorfast.video.colorizer import VideoColorizer
+from colorfast.video.flow import motion_between, warp
+from colorfast.video.gif import StablePalette
+from colorfast.video.process import open_reader
+from colorfast.video.smooth import TemporalState, smooth_colors
 
 # ---- clips
 
-def pan(im, n=60, size=(640,360), seed=0):
-    "A camera that passes slowly over the photo `im`, held by hand, with grain."
-    rng,(w,h) = np.random.default_rng(seed),size
-    s = 4/3*max(w/im.shape[1], h/im.shape[0]); W,H = im.shape[1]*s,im.shape[0]*s
+def pan(photo, n=60, size=(640,360), seed=0):
+    "A camera that passes slowly over the photo, held by hand, with grain."
+    rng = np.random.default_rng(seed)
+    w,h = size
+    scale = 4/3*max(w/photo.shape[1], h/photo.shape[0])
+    too_wide = photo.shape[1]*scale - w
+    too_high = photo.shape[0]*scale - h
     for t in np.linspace(0, 1, n):
-        dx,dy = (W-w)*t+rng.normal(0, .3), (H-h)*(.5+.3*np.sin(3*t))+rng.normal(0, .3)
-        f = cv2.warpAffine(im, np.float32([[s,0,-dx],[0,s,-dy]]), size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        yield (f+rng.normal(0, 1.5, (h,w,1))).clip(0, 255).astype(np.uint8)
+        dx = too_wide*t + rng.normal(0, .3)
+        dy = too_high*(.5+.3*np.sin(3*t)) + rng.normal(0, .3)
+        move = np.float32([[scale,0,-dx],[0,scale,-dy]])
+        frame = cv2.warpAffine(photo, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        yield (frame+rng.normal(0, 1.5, (h,w,1))).clip(0, 255).astype(np.uint8)
 
 def clips(paths, n):
     "(name, RGB frames) of the films given and of those made here."
     from skimage import data
-    from PIL import Image, ImageSequence
-    for p in paths:
-        if Path(p).suffix == '.gif': yield Path(p).name, [np.asarray(f.convert('RGB')) for f in ImageSequence.Iterator(Image.open(p))][:n]
-        else:
-            with VideoReader(p) as film: yield Path(p).name, [frame_to_rgb(f) for (f,_),_ in zip(film.frames(), range(n))]
+    for path in paths:
+        with open_reader(path) as film: yield Path(path).name, [o.rgb for o in islice(film.frames(), n)]
     yield 'pan: coffee', [*pan(data.coffee(), n)]
     yield 'pan: astronaut', [*pan(data.astronaut(), n, seed=1)]
     yield 'cut: cat, rocket', [*pan(data.chelsea(), n//2, seed=2), *pan(data.rocket(), n//2, seed=3)]
 
 # ---- methods: generators of colored frames
 
-def per_frame(c, frames):
-    for f in frames: yield c.color(Photo(f))
+def per_frame(colorizer, frames):
+    for o in frames: yield colorizer.color(Photo(o))
 
-def flow_blend(c, frames): yield from VideoColorizer(c).frames(frames)
+def flow_blend(colorizer, frames): yield from VideoColorizer(colorizer).frames(frames)
 
-def pillow_gif(c, frames):
+def pillow_gif(colorizer, frames):
     "Frame by frame, with the 256 colors that Pillow gives a GIF's frame."
     from PIL import Image
-    for f in per_frame(c, frames): yield np.asarray(Image.fromarray(f).quantize(256, dither=Image.Dither.NONE).convert('RGB'))
+    for o in per_frame(colorizer, frames): yield np.asarray(Image.fromarray(o).quantize(256, dither=Image.Dither.NONE).convert('RGB'))
 
-def in_a_gif(c, frames):
+def in_a_gif(colorizer, frames):
     "Ours, with the 256 colors that a GIF's frame has."
-    v,state,colors = VideoColorizer(c),None,StablePalette()
-    for f in frames:
-        out,state,move = v._next(state, f)
-        i = colors(out, np.ones(out.shape[:2], bool), move)
-        yield colors.colors[i]
+    stable = StablePalette()
+    for o in flow_blend(colorizer, frames):
+        number = stable(o, np.ones(o.shape[:2], bool))
+        yield stable.palette.colors[number]
 
-def hinted(c, frames, blend, every=24):
-    "The colors of the frame before, where the motion is sure, as hints at points of a grid, a random half of them; averaged along the motion too if `blend`."
-    rng,state = np.random.default_rng(0),None
-    for f in frames:
-        L = photo_L(Photo(f)); l = shrink(L, render_shape(*L.shape, c.config['size']))
-        x = np.concatenate([l[None], np.zeros((3,*l.shape), np.float32)])
-        if state:
-            at,sure = optical_flow(state['L'], l)
-            if is_cut(l, sure): state = None
-        if state:
-            was = warp(state['raw'], at)
-            for r in range(every//2, l.shape[0], every):
-                for k in range(every//2, l.shape[1], every):
-                    if sure[r,k] > .5 and rng.random() < .5: x[1:,r-1:r+2,k-1:k+2] = np.array([*was[:,r,k],1])[:,None,None]
-        raw = c._ab(x); ab = calibrate(raw, **c.calibration)
-        new = smooth_colors(state, l, ab)[0] if blend else {'L':l, 'ab':ab}
-        state = {**new, 'raw':raw}
-        yield upsample_rgb(L, new['ab'])
+def with_old_colors(x, old_colors, confidence, rng, every=24):
+    "The network's input with hints of the frame before at points of a grid, a random half of them, where the motion is sure."
+    for row in range(every//2, x.shape[1], every):
+        for column in range(every//2, x.shape[2], every):
+            if confidence[row,column] < .5 or rng.random() > .5: continue
+            x[1:,row-1:row+2,column-1:column+2] = np.array([*old_colors[:,row,column],1])[:,None,None]
+    return x
+
+def flow_hints(colorizer, frames, blend=False):
+    "The colors of the frame before as hints; averaged along the motion too if `blend`."
+    rng = np.random.default_rng(0)
+    state = painted = None
+    for o in frames:
+        L = photo_L(Photo(o))
+        small = shrink(L, render_shape(*L.shape, colorizer.config['size']))
+        x = np.concatenate([small[None], np.zeros((3,*small.shape), np.float32)])
+        motion = motion_between(state.L if state else None, small)
+        if motion: x = with_old_colors(x, warp(painted, motion[0]), motion[1], rng)
+        painted = paint(colorizer.net, x, colorizer.multiple)
+        ab = calibrate(painted, **colorizer.calibration)
+        state = smooth_colors(state, small, ab)[0] if blend else TemporalState(small, ab, np.ones_like(small))
+        yield upsample_rgb(L, state.ab)
+
+def hints_and_blend(colorizer, frames): yield from flow_hints(colorizer, frames, blend=True)
 
 METHODS = {'per frame':per_frame, 'flow blend (ours)':flow_blend, 'per frame, in a GIF':pillow_gif, 'ours, in a GIF':in_a_gif,
-           'flow hints':lambda c,f: hinted(c, f, False), 'hints and blend':lambda c,f: hinted(c, f, True)}
+           'flow hints':flow_hints, 'hints and blend':hints_and_blend}
 
 # ---- figures
 
-def chroma(px): return (rgb2lab(px.transpose(2,0,1)/np.float32(255))[1:]*AB_SCALE).transpose(1,2,0)
+def chroma(pixels): return (rgb2lab(pixels.transpose(2,0,1)/np.float32(255))[1:]*AB_SCALE).transpose(1,2,0)
 
 def flows(frames, step):
-    "Motion of the originals at full size: for each frame the flow to the one `step` before, and where it can be believed."
+    "Motion of the originals at full size: for each frame the flow to the one `step` before, and where it can be believed; None at a cut."
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    g = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]; h,w = g[0].shape
+    gray = [cv2.cvtColor(o, cv2.COLOR_RGB2GRAY) for o in frames]
+    h,w = gray[0].shape
     grid = np.stack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)), -1)
-    for a,b in zip(g, g[step:]):
-        back,forth = dis.calc(b, a, None),dis.calc(a, b, None); at = grid+back
-        look = lambda o: cv2.remap(o, at, None, cv2.INTER_LINEAR)
-        ok = (((back+look(forth))**2).sum(-1) < 1) & ((at >= 0) & (at <= (w-1,h-1))).all(-1) & (np.abs(look(a.astype(np.float32))-b) < 15)
-        yield (at,ok) if ok.mean() > .2 else None  # a cut
+    for a,b in zip(gray, gray[step:]):
+        back = dis.calc(b, a, None)
+        source = grid+back
+        def along(o): return cv2.remap(o, source, None, cv2.INTER_LINEAR)
+        round_trip = ((back+along(dis.calc(a, b, None)))**2).sum(-1)
+        inside = ((source >= 0) & (source <= (w-1,h-1))).all(-1)
+        sure = (round_trip < 1) & inside & (np.abs(along(a.astype(np.float32))-b) < 15)
+        yield (source,sure) if sure.mean() > .2 else None
 
-def warping_error(abs_, moves, step):
+def warping_error(chromas, motions, step):
     "Mean distance in a*b* along the motion."
-    e = [np.linalg.norm(b-cv2.remap(a, m[0], None, cv2.INTER_LINEAR), axis=-1)[m[1]].mean() for a,b,m in zip(abs_, abs_[step:], moves) if m]
-    return np.mean(e) if e else np.nan
+    errors = []
+    for a,b,motion in zip(chromas, chromas[step:], motions):
+        if not motion: continue
+        source,sure = motion
+        errors.append(np.linalg.norm(b-cv2.remap(a, source, None, cv2.INTER_LINEAR), axis=-1)[sure].mean())
+    return np.mean(errors) if errors else np.nan
 
 def de2000(a, b):
     from skimage.color import deltaE_ciede2000, rgb2lab
     return deltaE_ciede2000(rgb2lab(a), rgb2lab(b)).mean()
 
-def sheet(rows, path, n=5):
-    rows = [[r[i] for i in np.linspace(0, len(r)-1, n).astype(int)] for r in rows]
-    cv2.imwrite(str(path), np.vstack([np.hstack([cv2.resize(o, (400, round(400*o.shape[0]/o.shape[1])), interpolation=cv2.INTER_AREA) for o in r]) for r in rows])[...,::-1])
+def write_sheet(rows, path, n=5):
+    "A picture of `n` frames of each row."
+    def small(o): return cv2.resize(o, (400, round(400*o.shape[0]/o.shape[1])), interpolation=cv2.INTER_AREA)
+    def line(row): return np.hstack([small(row[i]) for i in np.linspace(0, len(row)-1, n).astype(int)])
+    cv2.imwrite(str(path), np.vstack([line(o) for o in rows])[...,::-1])
 
-def measure(c, name, frames, out):
-    moves = {s:[*flows(frames, s)] for s in (1,10)}
-    truth,rows,base = [chroma(f) for f in frames],[],None
-    cut = next((i+1 for i,m in enumerate(moves[1]) if not m), None)
-    print(f'\n**{name}** ({len(frames)} frames, {frames[0].shape[1]}x{frames[0].shape[0]}; warping error of its own colors {warping_error(truth, moves[1], 1):.2f}, {warping_error(truth, moves[10], 10):.2f})\n')
-    print('| method | warping error | of per frame | over 10 | of per frame | dE00 | chroma | left after a cut | dE00 if begun later | CPU ms a frame | of per frame |\n|'+'---|'*11)
-    for method,f in METHODS.items():
-        t = process_time(); done = [*f(c, frames)]; t = (process_time()-t)/len(frames)*1e3
-        abs_ = [chroma(o) for o in done]; e = [warping_error(abs_, moves[s], s) for s in moves]; base = base or (*e,t)
-        left = f'{np.abs(done[cut].astype(int)-c.color(Photo(frames[cut]))).max()}' if cut else ''
-        late = f'{de2000(done[45], [*f(c, frames[30:46])][-1]):.2f}' if not cut and len(frames) > 45 else ''
-        dE = np.mean([de2000(a, b) for a,b in zip(done[::5], frames[::5])]); C = np.mean([np.linalg.norm(o, axis=-1).mean() for o in abs_])
-        print(f'| {method} | {e[0]:.2f} | {e[0]/base[0]:.2f} | {e[1]:.2f} | {e[1]/base[1]:.2f} | {dE:.2f} | {C:.1f} | {left} | {late} | {t:.0f} | {t/base[2]:.2f} |', flush=True)
+STEPS = 1,10 # frames over which the warping error is measured
+COLUMNS = ['method','warping error','of per frame','over 10','of per frame','dE00','chroma','left after a cut','dE00 if begun later',
+           'CPU ms a frame','of per frame']
+
+@dataclass
+class Clip:
+    "The frames of a clip and what is known of them."
+    name:str
+    frames:list
+
+    def __post_init__(self):
+        self.motions = {step:[*flows(self.frames, step)] for step in STEPS}
+        self.cut = next((i+1 for i,o in enumerate(self.motions[1]) if not o), None)
+
+    def errors(self, frames):
+        "Warping error of `frames` over each of `STEPS`."
+        chromas = [chroma(o) for o in frames]
+        return [warping_error(chromas, self.motions[step], step) for step in STEPS]
+
+def left_after_cut(colorizer, clip, done):
+    "How far the first frame after the cut is from that frame colored alone, in levels."
+    if not clip.cut: return ''
+    return f'{np.abs(done[clip.cut].astype(int)-colorizer.color(Photo(clip.frames[clip.cut]))).max()}'
+
+def change_if_begun_later(colorizer, clip, done, method):
+    "CIEDE2000 of frame 45 to itself in a film that begins with frame 30."
+    if clip.cut or len(clip.frames) <= 45: return ''
+    return f'{de2000(done[45], [*method(colorizer, clip.frames[30:46])][-1]):.2f}'
+
+def measure_method(colorizer, clip, method):
+    "Colored frames, warping errors and CPU ms a frame."
+    began = process_time()
+    done = [*method(colorizer, clip.frames)]
+    ms = (process_time()-began)/len(done)*1e3
+    return done, clip.errors(done), ms
+
+def measure_clip(colorizer, clip, out):
+    "Print the table of a clip and write its contact sheet."
+    h,w = clip.frames[0].shape[:2]
+    own = clip.errors(clip.frames)
+    print(f'\n**{clip.name}** ({len(clip.frames)} frames, {w}x{h}; warping error of its own colors {own[0]:.2f}, {own[1]:.2f})\n')
+    print(f'| {" | ".join(COLUMNS)} |\n|' + '---|'*len(COLUMNS))
+    rows,base = [],None
+    for name,method in METHODS.items():
+        done,errors,ms = measure_method(colorizer, clip, method)
+        base = base or (*errors,ms)
+        left = left_after_cut(colorizer, clip, done)
+        later = change_if_begun_later(colorizer, clip, done, method)
+        to_truth = np.mean([de2000(a, b) for a,b in zip(done[::5], clip.frames[::5])])
+        mean_chroma = np.mean([np.linalg.norm(chroma(o), axis=-1).mean() for o in done])
+        cells = [name, f'{errors[0]:.2f}', f'{errors[0]/base[0]:.2f}', f'{errors[1]:.2f}', f'{errors[1]/base[1]:.2f}', f'{to_truth:.2f}',
+                 f'{mean_chroma:.1f}', left, later, f'{ms:.0f}', f'{ms/base[2]:.2f}']
+        print(f'| {" | ".join(cells)} |', flush=True)
         rows.append(done)
-    out.mkdir(parents=True, exist_ok=True); sheet([*rows, frames], out/f'{name.replace(": ", "-").replace(", ", "-")}.png')
+    out.mkdir(parents=True, exist_ok=True)
+    write_sheet([*rows, clip.frames], out/f'{clip.name.replace(": ", "-").replace(", ", "-")}.png')
 
 # ---- the command
 
-def grey_film(path, seconds, rate):
-    "A grey film of 640x360 with sound."
+def silence(i, rate=16000):
+    "Second `i` of a sound without a sound."
+    import av
+    frame = av.AudioFrame.from_ndarray(np.zeros((1,rate), np.int16), format='s16', layout='mono')
+    frame.rate,frame.pts = rate,i*rate
+    return frame
+
+def write_gray_film(path, seconds, rate):
+    "A gray film of 640x360 with sound, there and back over a photo."
     import av
     from skimage import data
-    frames = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pan(data.astronaut(), 100)]
-    with av.open(str(path), 'w') as box:
-        v = box.add_stream('libx264', rate=rate, options={'preset':'ultrafast'}); v.width,v.height,v.pix_fmt = 640,360,'yuv420p'
-        s = box.add_stream('aac', rate=16000); s.layout = 'mono'
+    there = [cv2.cvtColor(o, cv2.COLOR_RGB2GRAY) for o in pan(data.astronaut(), 100)]
+    frames = there + there[::-1]
+    with av.open(str(path), 'w') as container:
+        picture = container.add_stream('libx264', rate=rate, options={'preset':'ultrafast'})
+        picture.width,picture.height,picture.pix_fmt = 640,360,'yuv420p'
+        sound = container.add_stream('aac', rate=16000)
+        sound.layout = 'mono'
         for i in range(round(seconds*rate)):
-            f = av.VideoFrame.from_ndarray(np.dstack([frames[i%100 if i//100%2 == 0 else 99-i%100]]*3), format='rgb24'); f.pts,f.time_base = i,1/Fraction(rate); box.mux(v.encode(f))
-            if i%rate == 0:
-                a = av.AudioFrame.from_ndarray(np.zeros((1,16000), np.int16), format='s16', layout='mono'); a.rate,a.pts = 16000,i//rate*16000; box.mux(s.encode(a))
-        box.mux(v.encode()); box.mux(s.encode())
+            frame = av.VideoFrame.from_ndarray(np.dstack([frames[i%200]]*3), format='rgb24')
+            frame.pts,frame.time_base = i,1/Fraction(rate)
+            container.mux(picture.encode(frame))
+            if i%rate == 0: container.mux(sound.encode(silence(i//rate)))
+        for stream in (picture,sound): container.mux(stream.encode())
 
-def cpu(): u = resource.getrusage(resource.RUSAGE_CHILDREN); return u.ru_utime+u.ru_stime
+def children_cpu():
+    "CPU seconds of all processes that were started and have ended."
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime+use.ru_stime
 
-def command(model, minutes):
+def measure_command(model, minutes):
+    "Print frames a second, CPU time and memory of the command on a short film and a long one."
     with tempfile.TemporaryDirectory() as d:
         for seconds,rate in ((4,25),(60*minutes,1)):
-            grey_film(f'{d}/{seconds}.mp4', seconds, rate)
-            before = cpu(); s,mb = process(['predict', f'{d}/{seconds}.mp4', '-o', f'{d}/out', '--model', model, '--quiet'])
-            print(f'colorfast predict, 640x360, {seconds} s at {rate} frames/s: {seconds*rate/s:.1f} frames a second, {(cpu()-before)/seconds/rate*1e3:.0f} CPU ms a frame, peak {mb:.0f} MB', flush=True)
+            film = f'{d}/{seconds}.mp4'
+            write_gray_film(film, seconds, rate)
+            before = children_cpu()
+            took,mb = run_process('predict', film, '-o', f'{d}/out', '--model', model, '--quiet')
+            n = seconds*rate
+            print(f'colorfast predict, 640x360, {seconds} s at {rate} frames/s: {n/took:.1f} frames a second, '
+                  f'{(children_cpu()-before)/n*1e3:.0f} CPU ms a frame, peak {mb:.0f} MB', flush=True)
 
-def main():
-    p = ArgumentParser(description='Films: how steady, how true, how fast')
-    p.add_argument('films', nargs='*'); p.add_argument('--model', default='default'); p.add_argument('-o', '--out', default='runs/video', type=Path)
-    p.add_argument('--frames', type=int, default=60, help='of each film'); p.add_argument('--minutes', type=int, default=10, help='of the long film')
-    o = p.parse_args()
-    two_cores()
-    command(o.model, o.minutes)  # first: Linux counts the memory of the process that starts another as that one's
-    c = Colorizer.from_pretrained(o.model)
-    for name,frames in clips(o.films, o.frames): measure(c, name, frames, o.out)
-
-if __name__=='__main__': main()
+@call_parse
+def main(*films:str, # films and GIFs in color
+         model:str='default', # as of `colorfast predict`
+         out:str='runs/video', # folder for the contact sheets
+         n:int=60, # frames of each film
+         minutes:int=10): # of the long film
+    "Films: how steady, how true, how fast."
+    keep_to_two_cores()
+    measure_command(model, minutes)  # first: Linux counts the memory of the process that starts another as that one's
+    colorizer = Colorizer.from_pretrained(model)
+    for name,frames in clips(films, n): measure_clip(colorizer, Clip(name, frames), Path(out))
