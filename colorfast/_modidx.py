@@ -549,8 +549,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'colorfast.nets.baselines.pix2pix_unet': ( 'nets.baselines.html#pix2pix_unet',
                                                                                      'colorfast/nets/baselines.py')},
             'colorfast.nets.build': { 'colorfast.nets.build.build_model': ('nets.build.html#build_model', 'colorfast/nets/build.py'),
-                                      'colorfast.nets.build.check_plain_names': ( 'nets.build.html#check_plain_names',
-                                                                                  'colorfast/nets/build.py'),
                                       'colorfast.nets.build.create_generator': ( 'nets.build.html#create_generator',
                                                                                  'colorfast/nets/build.py')},
             'colorfast.nets.critic': { 'colorfast.nets.critic.PatchCritic': ('nets.critic.html#patchcritic', 'colorfast/nets/critic.py'),

@@ -76,12 +76,10 @@ def _process_photo_file(src, dst, steps, overwrite, all_):
     return dst,None
 
 # %% ../nbs/60_process.ipynb #b8b475e6
-def _film_step(step, start=None, end=None, **_):
-    "`step` for frames from the second `start` to `end` of a film."
-    from colorfast.video.colorizer import FilmColorStep, check_hints_in_part
-    if not isinstance(step, ColorStep): return step
-    check_hints_in_part(step.options.hints, start, end)
-    return FilmColorStep(step.colorizer, step.options)
+def _film_step(step):
+    "`step` for a film's frames; coloring has a memory there."
+    from colorfast.video.colorizer import FilmColorStep
+    return FilmColorStep(step.colorizer, step.options) if isinstance(step, ColorStep) else step
 
 def _process_film(src, dst, steps, overwrite, all_, progress, **video):
     "Where the result is, and why there is none."
@@ -91,7 +89,7 @@ def _process_film(src, dst, steps, overwrite, all_, progress, **video):
         if dst.exists() and not overwrite and not same_file(src, dst): return dst,ALREADY_THERE
         steps = needed_steps(steps, not all_ and is_color_film(film), all_)
         if not steps: return dst,ALREADY_IN_COLOR
-        process_video(film, dst, [_film_step(s, **video) for s in steps], overwrite, progress=progress, **video)
+        process_video(film, dst, [_film_step(s) for s in steps], overwrite, progress=progress, **video)
     return dst,None
 
 # %% ../nbs/60_process.ipynb #3098c463

@@ -9,7 +9,7 @@ from colorfast.basics import ModelError
 from colorfast.nets.encoder import create_encoder, rgb_encoder
 from colorfast.nets.unet import color_splitter, create_color_unet
 from colorfast.nets.baselines import fusion
-from colorfast.nets.build import build_model
+from colorfast.runtime.config import check_config
 from colorfast.nets.weights import load_weights
 
 ARCHS = [resnet18, resnet34, vgg16, vgg16_bn, 'resnet50d', 'convnext_atto', 'tf_efficientnet_lite0', 'efficientnet_lite0', 'regnety_002',
@@ -127,4 +127,4 @@ def test_names_from_a_folder_are_names_and_no_addresses(name, key, monkeypatch):
     def no_network(*args, **kwargs): raise AssertionError('the network was asked for')
     for attr in ('socket','create_connection','getaddrinfo'): monkeypatch.setattr(socket, attr, no_network)
     monkeypatch.setattr(timm, 'create_model', no_network)
-    with pytest.raises(ModelError, match='only plain names'): build_model({'model':{'arch':'fusion', key:name}})
+    with pytest.raises(ModelError, match='a plain name is needed'): check_config({'model':{'arch':'fusion', key:name}})

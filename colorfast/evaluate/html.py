@@ -7,7 +7,6 @@ __all__ = ['STYLE', 'contact_sheet', 'html_table', 'html_list', 'png_bytes', 'em
 
 # %% ../../nbs/83_evaluate.html.ipynb #ec0545ff
 import base64, io
-import numpy as np
 from html import escape
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 

@@ -6,7 +6,7 @@
 __all__ = ['TASKS', 'CALIBRATION_RANGES', 'MAX_CONFIG_BYTES', 'MAX_CONFIG_DEPTH', 'check_arch', 'check_config', 'read_config']
 
 # %% ../../nbs/30_runtime.config.ipynb #ebafe80d
-import json, math
+import json, math, re
 from pathlib import Path
 from ..basics import ModelError
 
@@ -51,7 +51,7 @@ def _check_calibration(fn, calibration):
 def check_arch(fn, # where it stands, for the sentence
                arch):
     "`ModelError` unless `arch` is the plain name of a network."
-    plain = isinstance(arch, str) and arch.replace('.', '').replace('_', '').isalnum() and arch.isascii()
+    plain = isinstance(arch, str) and re.fullmatch(r'[A-Za-z0-9._-]+', arch)
     if not plain: raise ModelError(f'{fn} names the network {_short(arch)}, and a plain name is needed: get the model again.')
 
 def _check_model(fn, model):

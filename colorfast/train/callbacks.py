@@ -6,12 +6,12 @@
 __all__ = ['EMACallback', 'TimeBudget', 'FixedSteps', 'SamplePictures', 'TensorBoard', 'LossCurve']
 
 # %% ../../nbs/75_train.callbacks.ipynb #82a03c13
-import io, time
+import time
 import torch, matplotlib
 from pathlib import Path
 from fastai.basics import *
 from fastai.callback.core import Callback
-from ..basics import atomic, require, silent
+from ..basics import atomic, require
 from .tensors import TensorL, TensorLab
 
 # %% ../../nbs/75_train.callbacks.ipynb #ae778fe1
