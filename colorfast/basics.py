@@ -114,16 +114,17 @@ def _swap(new, path):
         raise
     shutil.rmtree(old, ignore_errors=True)
 
-def _bring_along(old, new):
-    "Copy what is in `old` and not in `new`."
+def _bring_along(old, new, but):
+    "Copy what is in `old` and not in `new`, nor among the names `but`."
     for o in old.iterdir():
-        if (new/o.name).exists(): continue
+        if (new/o.name).exists() or o.name in but: continue
         if o.is_dir(): shutil.copytree(o, new/o.name, symlinks=True)
         else: shutil.copy2(o, new/o.name, follow_symlinks=False)
 
 @contextmanager
 def atomic_folder(path, # to be made, or replaced
-                  keep:bool=False): # bring along what is in the old folder and not written anew
+                  keep:bool=False, # bring along what is in the old folder and not written anew
+                  but=()): # names of what is left behind all the same
     "An empty temporary folder. It becomes `path` when the block ends well and is removed when it does not."
     path = Path(path).resolve()
     if path.exists() and not path.is_dir(): raise FileExistsError(errno.EEXIST, 'a file is in its place', str(path))
@@ -131,7 +132,7 @@ def atomic_folder(path, # to be made, or replaced
     tmp.mkdir()
     try:
         yield tmp
-        if keep and path.is_dir(): _bring_along(path, tmp)
+        if keep and path.is_dir(): _bring_along(path, tmp, but)
         _swap(tmp, path)
     finally: shutil.rmtree(tmp, ignore_errors=True)
 

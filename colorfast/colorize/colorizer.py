@@ -16,7 +16,7 @@ from ..photo.core import photo_L
 from ..photo.read import open_photo
 from ..photo.write import save_photo
 from ..runtime.config import read_config
-from ..runtime.folder import MODEL_FILES, check_weights, model_card, model_folder, write_folder
+from ..runtime.folder import MODEL_FILES, PALETTE_FILES, check_weights, model_card, model_folder, write_folder
 from ..runtime.net import TorchNet, load_net
 from ..runtime.export import fp16_onnx, fp16_state, to_onnx, writer_versions
 from .render import to_pil, upsample_rgb
@@ -141,7 +141,9 @@ def _write_trained(net, folder): # `TorchNet`
     onnx.save(fp16_onnx(to_onnx(net.model)), folder/'model.onnx')
 
 def _copy_weights(source, folder):
-    for name in MODEL_FILES[1:3]: shutil.copy(Path(source)/name, folder)
+    "The weight files of a folder, and those of its palette if it has one."
+    there = [name for name in PALETTE_FILES if (Path(source)/name).is_file()]
+    for name in (*MODEL_FILES[1:3],*there): shutil.copy(Path(source)/name, folder)
 
 @patch
 def _write(self:Colorizer, folder):
