@@ -773,7 +773,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'colorfast.process._process': ('process.html#_process', 'colorfast/process.py'),
                                    'colorfast.process._process_film': ('process.html#_process_film', 'colorfast/process.py'),
                                    'colorfast.process._process_photo_file': ('process.html#_process_photo_file', 'colorfast/process.py'),
-                                   'colorfast.process.failed': ('process.html#failed', 'colorfast/process.py'),
+                                   'colorfast.process.failed_result': ('process.html#failed_result', 'colorfast/process.py'),
                                    'colorfast.process.failure_text': ('process.html#failure_text', 'colorfast/process.py'),
                                    'colorfast.process.is_film': ('process.html#is_film', 'colorfast/process.py'),
                                    'colorfast.process.needed_steps': ('process.html#needed_steps', 'colorfast/process.py'),

@@ -27,7 +27,9 @@ def sepia(g): return byte(np.stack([.20+.76*g, .13+.78*g**1.1, .09+.70*g**1.3], 
 
 def sideways(px, caption):
     "As the scanner saw it, with the EXIF tag that says how to turn it back."
-    ex = Image.Exif(); ex[0x0112], ex[0x010E] = 6, caption
+    ex = Image.Exif()
+    ex[0x0112] = 6
+    ex[0x010E] = caption
     return np.ascontiguousarray(np.rot90(px)), ex
 
 jpeg('portrait.jpg', byte(print_of(data.astronaut(), 'panchromatic', 640)))

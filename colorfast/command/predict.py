@@ -54,8 +54,8 @@ def say_result(r, # `Result`
 
 def _process_pair(src, dst, steps, progress, **kwargs):
     "The `Result` of one pair of `find_media`, whose second may be the reason why there is none."
-    from colorfast.process import failed, process_file
-    if isinstance(dst, Exception): return failed(src, '', dst)
+    from colorfast.process import failed_result, process_file
+    if isinstance(dst, Exception): return failed_result(src, '', dst)
     def frames(items, what='', total=None, unit='frames'): return progress(items, Path(src).name, total, unit)
     return process_file(src, dst, steps, progress=frames, **kwargs)
 
@@ -83,8 +83,9 @@ def _done_text(results):
 
 def _skipped_text(results):
     "'skipped 3 (2 already there, ...)'."
+    from colorfast.process import ALREADY_THERE
     whys = Counter(r.message for r in results if r.status == 'skipped')
-    advice = {'already there':', --overwrite does them again'}
+    advice = {ALREADY_THERE:', --overwrite does them again'}
     return f'skipped {sum(whys.values())} ({", ".join(f"{n} {why}" + advice.get(why, "") for why,n in whys.items())})'
 
 def summary(results, # of `Result`
@@ -150,12 +151,12 @@ def process_pipe(pairs, # one of (file or - for stdin, file or - for stdout)
                  overwrite=False, all_=False, **_):
     "Do `steps` to one photo; a list with its `Result`."
     (src,dst), = pairs
-    from colorfast.process import Result, failed
+    from colorfast.process import Result, failed_result
     with warnings.catch_warnings(record=True) as said:
         try:
             why = _pipe(src, dst, steps, overwrite, all_)
             result = Result(src, dst, 'skipped' if why else 'done', why, [str(w.message) for w in said])
-        except Exception as e: result = failed(src, dst, e)
+        except Exception as e: result = failed_result(src, dst, e)
     say_result(result, quiet)
     return [result]
 
