@@ -198,6 +198,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'colorfast.command.models': { 'colorfast.command.models._file_size': ( 'command.models.html#_file_size',
                                                                                    'colorfast/command/models.py'),
                                           'colorfast.command.models._lines': ('command.models.html#_lines', 'colorfast/command/models.py'),
+                                          'colorfast.command.models._shown': ('command.models.html#_shown', 'colorfast/command/models.py'),
                                           'colorfast.command.models.export': ('command.models.html#export', 'colorfast/command/models.py'),
                                           'colorfast.command.models.info': ('command.models.html#info', 'colorfast/command/models.py')},
             'colorfast.command.predict': { 'colorfast.command.predict._check_pipe': ( 'command.predict.html#_check_pipe',

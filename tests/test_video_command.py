@@ -26,6 +26,16 @@ def test_a_mixture(predict, tmp_path):
     predict('in/color.mp4', '-o', 'out', '--all', says=['colored 1 film into out'])
     assert np.abs(np.diff(lab(pictures(tmp_path/'out/color.mp4')[0])[1].ravel())).mean() < 1
 
+@pytest.mark.parametrize('part', [(), ('--end','.1'), ('--start','.04')])
+def test_a_hint_with_a_time_and_a_part_of_a_film(predict, tmp_path, part):
+    make_film(tmp_path/'a.mp4', passing(5))
+    hint = {'x':20, 'y':20, 'color':'#c02030', 'time':.08}
+    (tmp_path/'hints.json').write_text(json.dumps([hint]))
+    predict('a.mp4', '-o', 'out', '--hints', 'hints.json', *part, says=['colored 1 film into out'])
+    predict('a.mp4', '-o', 'plain', *part)
+    a,b = (pictures(tmp_path/o/'a.mp4')[-1].astype(int) for o in ('out','plain'))
+    assert abs(a-b).max() > 20
+
 def test_places_that_cannot_be(predict, tmp_path):
     make_film(tmp_path/'in/1931/walk.AVI', passing(5), codec='mpeg4')
     make_gif(tmp_path/'in/a.gif', passing(3), duration=50)
