@@ -3,6 +3,7 @@ import json
 import numpy as np, pytest
 from PIL import Image
 from skimage.color import rgb2lab
+from colorfast.basics import ModelError
 from colorfast.colorize.colorizer import Colorizer
 from colorfast.runtime.folder import MODELS
 from conftest import ROOT
@@ -65,3 +66,30 @@ def test_torch_and_onnx_agree(c):
     for shape in ((64,64),(97,131),(256,200),(333,217),(31,400)):
         L = np.random.default_rng(0).random(shape, dtype=np.float32)
         assert np.abs(c.predict_ab(L)-t.predict_ab(L)).max() < .5/110
+
+def test_features_and_palette_are_those_of_torch():
+    from safetensors.torch import load_file
+    import torch
+    from colorfast.colorize.palette import Palette
+    from colorfast.nets.palette import PaletteHead
+    onnx,other = Colorizer.from_pretrained('default'),Colorizer.from_pretrained('default', device='torch')
+    x = np.random.default_rng(0).random((2,4,64,96), dtype=np.float32)
+    ours,theirs = onnx.net.features(x),other.net.features(x)
+    assert list(ours) == list(theirs) == onnx.config['outputs']
+    for name in ours: assert np.abs(ours[name]-theirs[name]).max() < 1e-3, name
+    head = PaletteHead()
+    head.load_state_dict({k:v.float() for k,v in load_file(MODELS/'default'/'palette.safetensors').items()})
+    wanted = head.eval()(torch.from_numpy(ours['dec8'])).softmax(1).detach().numpy()
+    palette = Palette.from_colorizer(onnx)
+    assert np.abs(palette(ours)-wanted).max() < 1e-4
+    assert np.allclose(palette.bins*110, head.bins)
+
+def test_a_model_without_features_or_palette_says_so(tiny):
+    from colorfast.colorize.palette import Palette
+    c = Colorizer.from_pretrained(tiny)
+    with pytest.raises(ModelError, match='export it anew'): c.net.features(np.zeros((1,4,32,32), np.float32))
+    with pytest.raises(ModelError, match='no palette'): Palette.from_colorizer(c)
+
+def test_a_copied_model_keeps_its_palette(tmp_path):
+    folder = Colorizer.from_pretrained('default').save(tmp_path/'copy')
+    assert (folder/'palette.onnx').read_bytes() == (MODELS/'default'/'palette.onnx').read_bytes()
