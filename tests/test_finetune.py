@@ -179,6 +179,7 @@ def test_game(home, small):
 
 # ---- stopped on the way
 
+@pytest.mark.slow
 def test_killed_and_resumed(home, small):
     work = home/'killed/.finetune'
     cmd = [*CMD, 'finetune', 'album', '-o', 'killed', '--base', small, *SECONDS, '-q']
