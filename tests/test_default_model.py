@@ -72,9 +72,11 @@ def test_features_and_palette_are_those_of_torch():
     import torch
     from colorfast.colorize.palette import Palette
     from colorfast.nets.palette import PaletteHead
-    onnx,other = Colorizer.from_pretrained('default'),Colorizer.from_pretrained('default', device='torch')
+    onnx = Colorizer.from_pretrained('default')
+    other = Colorizer.from_pretrained('default', device='torch')
     x = np.random.default_rng(0).random((2,4,64,96), dtype=np.float32)
-    ours,theirs = onnx.net.features(x),other.net.features(x)
+    ours = onnx.net.features(x)
+    theirs = other.net.features(x)
     assert list(ours) == list(theirs) == onnx.config['outputs']
     for name in ours: assert np.abs(ours[name]-theirs[name]).max() < 1e-3, name
     head = PaletteHead()
