@@ -96,6 +96,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                'colorfast/colorize/colorizer.py'),
                                               'colorfast.colorize.colorizer._copy_weights': ( 'colorize.colorizer.html#_copy_weights',
                                                                                               'colorfast/colorize/colorizer.py'),
+                                              'colorfast.colorize.colorizer._trained_config': ( 'colorize.colorizer.html#_trained_config',
+                                                                                                'colorfast/colorize/colorizer.py'),
                                               'colorfast.colorize.colorizer._write_trained': ( 'colorize.colorizer.html#_write_trained',
                                                                                                'colorfast/colorize/colorizer.py')},
             'colorfast.colorize.hints': { 'colorfast.colorize.hints.Hint': ('colorize.hints.html#hint', 'colorfast/colorize/hints.py'),

@@ -18,6 +18,12 @@ def pytest_configure():
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(worker.removeprefix('gw')) % len(cores)]})
 
+LONGEST = ['test_finetune','test_notebooks','test_resume','test_training','test_evaluate']
+
+def pytest_collection_modifyitems(items):
+    "The files that take longest first, so that no worker waits for one of them in the end."
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 # ---- the command
 
 def env(**kw):

@@ -140,6 +140,11 @@ def _write_trained(net, folder): # `TorchNet`
     (folder/'model.safetensors').write_bytes(save(fp16_state(net.model), metadata={'format':'pt'}))
     onnx.save(fp16_onnx(to_onnx(net.model)), folder/'model.onnx')
 
+def _trained_config(config, model):
+    "`config` for weights that have changed: a palette belongs to those it was trained with."
+    outputs = list(getattr(model, 'outputs', ['lab']))
+    return {**{k:v for k,v in config.items() if k != 'palette'}, 'outputs':outputs}
+
 def _copy_weights(source, folder):
     "The weight files of a folder, and those of its palette if it has one."
     there = [name for name in PALETTE_FILES if (Path(source)/name).is_file()]
@@ -150,6 +155,7 @@ def _write(self:Colorizer, folder):
     "All files of the model, into an empty folder."
     versions = self.config.get('versions') or writer_versions()
     config = {**self.config, 'versions':versions}
+    if not self.folder: config = _trained_config(config, self.net.model)
     (folder/'config.json').write_text(json.dumps(config, indent=2)+'\n', encoding='utf-8')
     (folder/'README.md').write_text(model_card(config), encoding='utf-8')
     if self.folder: _copy_weights(self.folder, folder)
