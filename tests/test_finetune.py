@@ -136,6 +136,7 @@ def earlier(home, small):
     (out/'letters/a.txt').write_text('mine, too')
     return out
 
+@pytest.mark.slow
 def test_a_result_is_replaced_as_a_whole_and_the_rest_stays(home, small, earlier):
     before = files(earlier)
     assert 'already has config.json' in said(2, 'album', '-o', 'out', '--base', small)
@@ -195,6 +196,7 @@ def test_killed_and_resumed(home, small):
     assert (home/'killed/model.onnx').exists() and not work.exists()
     assert 'no unfinished' in said(2, 'album', '-o', 'killed', '--base', small, '--resume', '--overwrite')
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_what_was_best(home, small):
     steps = home/'stopped/.finetune/steps.txt'
     cmd = [*CMD, 'finetune', 'album', '-o', 'stopped', '--base', small, '--minutes', '60', '-q']
