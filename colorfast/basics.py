@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OS_ERROR_TEXTS', 'ColorfastError', 'PhotoError', 'VideoError', 'ModelError', 'HintError', 'UsageError', 'OptionError',
            'MissingExtra', 'Interrupted', 'os_error_text', 'require', 'same_file', 'file_id', 'fsync_file', 'atomic',
-           'atomic_folder', 'silent', 'deferred_sigint', 'write_atomic']
+           'atomic_folder', 'silent', 'deferred_sigint']
 
 # %% ../nbs/01_basics.ipynb #295e3af0
 import errno, os, secrets, shutil, signal
@@ -157,8 +157,3 @@ def deferred_sigint():
     try: yield stop
     finally:
         if old is not None: signal.signal(signal.SIGINT, old)
-
-# %% ../nbs/01_basics.ipynb #c8cebbe6
-def write_atomic(data, dst, times): # removed once nobody uses it any more
-    "The file `dst`, whole or not at all."
-    with atomic(dst, times) as tmp: tmp.write_bytes(data)
