@@ -3,15 +3,15 @@ import numpy as np
 from fastcore.script import call_parse
 from colorfast.color import AB_SCALE
 from colorfast.colorize.colorizer import Colorizer
-from colorfast.colorize.hints import read_hints
+from colorfast.colorize.options import ColorOptions
 from colorfast.runtime.export import to_onnx
-from colorfast.runtime.net import check_finite
+from colorfast.runtime.net import check_finite, import_onnxruntime
 
 SIZES = (256,256),(333,217),(31,257),(480,360),(97,640)
 
 def net_of(proto): # ONNX model
     "An ONNX model in memory as a network on numpy arrays."
-    import onnxruntime as ort
+    ort = import_onnxruntime()
     session = ort.InferenceSession(proto.SerializeToString())
     return lambda x: check_finite(session.run(None, {'x':x})[0])
 
@@ -33,9 +33,9 @@ def main(model:str='default'): # built-in name, model folder, or hub id
     worst = dict.fromkeys(others, 0.)
     for h,w in SIZES:
         L = patchwork(h, w, rng)
-        hints = read_hints([{'x':w//2, 'y':h//2, 'color':'#7a1f2b'}])
-        want = in_torch.predict_ab(L, hints, size=max(h,w))
-        found = {k: float(np.abs(c.predict_ab(L, hints, size=max(h,w))-want).max()) for k,c in others.items()}
+        options = ColorOptions([{'x':w//2, 'y':h//2, 'color':'#7a1f2b'}], size=max(h,w))
+        want = in_torch.shown_ab(in_torch.analyse(L, options.size), options)
+        found = {k: float(np.abs(c.shown_ab(c.analyse(L, options.size), options)-want).max()) for k,c in others.items()}
         worst = {k: max(worst[k], d) for k,d in found.items()}
         texts = [difference_text(k, d) for k,d in found.items()]
         print(f'{h:4} x {w:<4}', *texts, f'largest |ab| {np.abs(want).max()*AB_SCALE:.1f}')

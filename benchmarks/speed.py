@@ -10,6 +10,7 @@ from time import perf_counter, process_time, sleep
 import numpy as np
 from fastcore.script import call_parse
 from PIL import Image
+from colorfast.runtime.net import import_onnxruntime
 
 THREADS = 2
 SAMPLES = Path(__file__).parents[1]/'samples'
@@ -30,7 +31,7 @@ def export_resnet34(path):
     onnx.save(to_onnx(create_color_unet(resnet34, pretrained=False)), path)
 
 def session(path):
-    import onnxruntime as ort
+    ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
     return ort.InferenceSession(path, options, providers=['CPUExecutionProvider'])

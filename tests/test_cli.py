@@ -16,6 +16,16 @@ def colored(model, gray=GRAY, **kw): return Colorizer.from_pretrained(model).pre
 
 # ---- what it is for
 
+def test_nothing_is_written_behind_ones_back(run_process, tmp_path):
+    "Not even by the libraries below: ONNX Runtime's telemetry would leave a device's number in the home folder and send it."
+    home,temp = (tmp_path/n for n in ('home','temp'))
+    for folder in (home,temp): folder.mkdir()
+    put(tmp_path/'a.png', png(GRAY))
+    quiet_about_tests = {'CI':'', 'GITHUB_ACTIONS':'', 'PYTEST_CURRENT_TEST':'', 'PYTEST_VERSION':''}
+    places = {'HOME':str(home), 'XDG_CACHE_HOME':str(home/'.cache'), 'TMPDIR':str(temp)}
+    run_process('predict', 'a.png', variables={**quiet_about_tests, **places}).says(0, 'colored 1 photo')
+    assert tree(home) == tree(temp) == []
+
 def test_files_and_folders(run_process, tmp_path, tiny):
     "Files, folders with their tree, hidden files and other files left alone; the same pixels as from the library."
     for n in ('scans/a.png','scans/1931/b.png','scans/1931/c.PNG','scans/.hidden.png'): put(tmp_path/n, png(GRAY))
