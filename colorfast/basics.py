@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['OS_ERROR_TEXTS', 'ColorfastError', 'PhotoError', 'VideoError', 'ModelError', 'HintError', 'UsageError', 'OptionError',
-           'MissingExtra', 'Interrupted', 'os_error_text', 'require', 'same_file', 'file_id', 'fsync_file', 'atomic',
-           'atomic_folder', 'silent', 'deferred_sigint']
+           'MissingExtra', 'Note', 'Interrupted', 'os_error_text', 'require', 'is_number', 'same_file', 'file_id',
+           'fsync_file', 'atomic', 'atomic_folder', 'silent', 'deferred_sigint']
 
 # %% ../nbs/01_basics.ipynb #295e3af0
-import errno, os, secrets, shutil, signal
+import errno, os, secrets, shutil, signal, sys
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ class HintError(ColorfastError): "A color hint that cannot be used."
 class UsageError(ColorfastError): "A command that cannot be carried out as it was given."
 class OptionError(ColorfastError, ValueError): "An option's value that is out of its range."
 class MissingExtra(ColorfastError, ModuleNotFoundError): "A package that only an extra of colorfast installs."
+class Note(Warning): "Something good to know about a result, in one sentence; nothing is wrong."
 class Interrupted(KeyboardInterrupt): "Stopped on the way: what there is and how to go on, in one sentence."
 
 # %% ../nbs/01_basics.ipynb #f21c9bf7
@@ -57,6 +58,10 @@ def _is_installed(module):
     except ValueError: return False  # a module that a test has set to None
 
 # %% ../nbs/01_basics.ipynb #d880ef2b
+def is_number(v):
+    "True for a finite number, not for a boolean."
+    return isinstance(v, (int,float)) and not isinstance(v, bool) and abs(v) <= sys.float_info.max
+
 def same_file(a, b): # paths, which need not exist
     "True if both paths are one existing file."
     try: return os.path.samefile(a, b)
