@@ -20,7 +20,7 @@ from fastcore.script import call_parse
 from speed import keep_to_two_cores, run_process
 
 from colorfast.color import AB_SCALE, calibrate, rgb2lab
-from colorfast.colorize.analysis import paint
+from colorfast.colorize.analysis import look
 from colorfast.colorize.colorizer import Colorizer
 from colorfast.colorize.render import render_shape, shrink, upsample_rgb
 from colorfast.photo.core import Photo, photo_L
@@ -92,7 +92,7 @@ def flow_hints(colorizer, frames, blend=False):
         x = np.concatenate([small[None], np.zeros((3,*small.shape), np.float32)])
         motion = motion_between(state.L if state else None, small)
         if motion: x = with_old_colors(x, warp(painted, motion[0]), motion[1], rng)
-        painted = paint(colorizer.net, x, colorizer.multiple)
+        painted = look(colorizer.net, x, colorizer.multiple).ab
         ab = calibrate(painted, **colorizer.calibration)
         state = smooth_colors(state, small, ab)[0] if blend else TemporalState(small, ab, np.ones_like(small))
         yield upsample_rgb(L, state.ab)

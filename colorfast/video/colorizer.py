@@ -6,44 +6,85 @@
 __all__ = ['ColorRun', 'check_hints_in_part', 'FilmColorStep', 'VideoColorizer']
 
 # %% ../../nbs/59_video.colorizer.ipynb #903e4723
+import warnings
 import numpy as np
-from dataclasses import replace
+from dataclasses import fields, replace
+from fastcore.basics import patch
 from fastcore.meta import delegates
-from ..color import calibrate
-from ..basics import HintError, silent
-from ..photo.core import drop_equal_channels, Photo, photo_L
-from ..colorize.render import shrink, upsample_rgb
+from ..basics import HintError, Note, silent
+from ..photo.core import drop_equal_channels, Photo
+from ..colorize.render import upsample_rgb
+from ..colorize.hints import point_hints
 from ..colorize.options import ColorOptions
 from .smooth import MAX_AVERAGED_FRAMES, smooth_colors, TemporalState
 from .read import Frame
 from .track import add_hints, extend_hints_over_shots, hints_starting_at, track_hints, untracked_hints, with_hints
+from .resume import by_number, numbered
+from .anchors import Corrections, ReferenceLender
+from .lent import film_lender, lender_fingerprint, lending_text, SteadyLender
 from .process import film_steps, process_video, StepChain
 
 # %% ../../nbs/59_video.colorizer.ipynb #4247e26e
 class ColorRun:
     "The coloring of one film."
-    def __init__(self, predict_ab, # function of a lightness: calibrated `ab` `(2,h,w)`
-                 hints): # `TimedHint`s, ordered by time
-        self.predict_ab,self.hints = predict_ab,hints
+    def __init__(self, colorizer, # `Colorizer`
+                 options, # `ColorOptions`
+                 hints, # `TimedHint`s, ordered by time
+                 lenders=(), # of photos, each over the one before and over those of the model
+                 name='the film'): # for what is said of it
+        self.colorizer,self.options,self.hints,self.name = colorizer,options,hints,name
+        self.lenders = [SteadyLender(film_lender(o)) for o in [*colorizer.lenders,*lenders]]
+        self.corrections = SteadyLender(Corrections())
+        self.own_times = {o.name:o.time for o in hints}  # the last of each: where it was given
         self.state = self.time = None  # of the frame before
 
     def __call__(self, frame): # `Frame`
         "The frame in color."
-        L = photo_L(frame.photo)
-        ab = self.predict_ab(L)
-        state,motion = smooth_colors(self.state, shrink(L, ab.shape[1:]), ab)
+        analysis = self.colorizer.analyse(frame.photo, self.options.size, self.options.quality)
+        state,motion = smooth_colors(self.state, analysis.renders[-1].L, self.colorizer.auto_ab(analysis))
         if motion: state = track_hints(self.state, state, *motion)
         hints = hints_starting_at(self.hints, self.time, frame.time)
         if hints: state = add_hints(state, hints, frame.shape)
         self.state,self.time = state,frame.time
-        pixels = upsample_rgb(L, with_hints(state), frame.photo.pixels.dtype)
+        ab = self.options.tone(state.L, self.lent(state, analysis, motion, hints))
+        for o in self.lenders: o.counts = o.counts*frame.wanted  # not of frames before the part
+        pixels = upsample_rgb(analysis.L, ab, frame.photo.pixels.dtype)
         return replace(frame, photo=frame.photo.replace(pixels=pixels))
 
-    def state_arrays(self): return {'time':np.array(self.time), **vars(self.state)}
+# %% ../../nbs/59_video.colorizer.ipynb #e77933f3
+@patch
+def lent(self:ColorRun, state, # `TemporalState` of the frame
+         analysis, motion, # of it, and since the frame before
+         hints): # `TimedHint`s that begin in it
+    "Its colors `(2,h,w)` with what was lent and said over them; hints where they were given are remembered."
+    ab = state.ab
+    for lender in [*self.lenders,self.corrections]: ab = lender(ab, analysis, motion)
+    ab = with_hints(replace(state, ab=ab))
+    corrected = any(o.time == self.own_times[o.name] for o in hints)
+    if corrected and analysis.renders[-1].features:
+        reach = np.maximum(state.hint_reach.max(0), self.corrections.weight)
+        self.corrections.lender.add(analysis, ab, reach, self.time)
+    return ab
 
-    def restore(self, arrays): # from `state_arrays`
-        self.time = float(arrays['time'])
-        self.state = TemporalState(**{k:v for k,v in arrays.items() if k != 'time'})
+@patch
+def state_arrays(self:ColorRun):
+    "What a film goes on with."
+    lent = numbered([o.state_arrays() for o in [*self.lenders,self.corrections]])
+    return {'time':np.array(self.time), **lent, **vars(self.state)}
+
+@patch
+def restore(self:ColorRun, arrays): # from `state_arrays`
+    "Go on after the frame that they are of."
+    self.time = float(arrays['time'])
+    self.state = TemporalState(**{o.name:arrays[o.name] for o in fields(TemporalState)})
+    lenders = [*self.lenders,self.corrections]
+    for o,mine in zip(lenders, by_number(arrays, len(lenders))): o.restore(mine)
+
+@patch
+def finish(self:ColorRun):
+    "Say how much was lent."
+    for o in self.lenders:
+        if isinstance(o.lender, ReferenceLender): warnings.warn(lending_text(self.name, *o.counts), Note)
 
 # %% ../../nbs/59_video.colorizer.ipynb #3003d50c
 def check_hints_in_part(hints, # from `read_hints`
@@ -59,30 +100,28 @@ class FilmColorStep:
     lead_in = MAX_AVERAGED_FRAMES
 
     def __init__(self, colorizer, # `Colorizer`
-                 options): # `ColorOptions`
-        self.colorizer,self.options = colorizer,options
-        self.calibration = {'saturation':1., **colorizer.calibration}
-        self.calibration['saturation'] *= options.vividness
+                 options, # `ColorOptions`
+                 lenders=()): # of colors, as `References`; each over the one before, and hints over all
+        self.colorizer,self.lenders = colorizer,lenders
+        self.options = replace(options, hints=point_hints(options.hints))
 
     def settings(self):
         "What a resumed film must have in common with the one that was begun."
         o = self.options
         hints = [(x, y, *map(float, ab), t) for x,y,ab,t in o.hints]
-        return {'size':o.size, 'quality':o.quality, 'hints':hints, 'calibration':self.calibration, 'model':self.colorizer.config}
-
-    def predict_ab(self, L): # `(H,W)`
-        "`ab` `(2,h,w)` of a frame for itself, calibrated."
-        ab = self.colorizer.predict_ab(L, size=self.options.size, quality=self.options.quality)
-        return calibrate(ab, **self.calibration)
+        lenders = [lender_fingerprint(lender) for lender in [*self.colorizer.lenders,*self.lenders]]
+        options = {'size':o.size, 'quality':o.quality, 'vividness':o.vividness, 'warmth':o.warmth}
+        return {**options, 'hints':hints, 'lenders':lenders, 'model':self.colorizer.config}
 
     def begin(self, film=None, # open reader
               start=0., end=None, progress=silent):
         "A `ColorRun`. In an open film hints hold in their whole shots, which are looked at for that."
         hints = self.options.hints
         check_hints_in_part(hints, start, end)
-        if not film: return ColorRun(self.predict_ab, untracked_hints(hints, start))
+        if not film: return ColorRun(self.colorizer, self.options, untracked_hints(hints, start), self.lenders)
         def frames(second): return progress(film.frames(second), film.src.name, None, 'frames')
-        return ColorRun(self.predict_ab, extend_hints_over_shots(hints, film, frames, start))
+        hints = extend_hints_over_shots(hints, film, frames, start)
+        return ColorRun(self.colorizer, self.options, hints, self.lenders, film.src.name)
 
 # %% ../../nbs/59_video.colorizer.ipynb #8c8ac6c3
 class VideoColorizer(FilmColorStep):
@@ -90,10 +129,11 @@ class VideoColorizer(FilmColorStep):
     @delegates(ColorOptions)
     def __init__(self, colorizer, # `Colorizer`
                  options=None, # `ColorOptions`; hints `[{"x","y","color","time"}]` count in pixels of the upright film and seconds
+                 lenders=(), # of colors, as `References`; each over the one before, and hints over all
                  before=(), # photo steps or film steps ahead of the color
                  after=(), # and after it
                  **kwargs):
-        super().__init__(colorizer, replace(options or ColorOptions(), **kwargs))
+        super().__init__(colorizer, replace(options or ColorOptions(), **kwargs), lenders)
         self.steps = film_steps([*before,self,*after])
 
     def frames(self, frames, # iterable of `(H,W,3)` or `(H,W)` uint8

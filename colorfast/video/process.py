@@ -16,7 +16,7 @@ from ..basics import deferred_sigint, Interrupted, OptionError, os_error_text, s
 from ..photo.core import color_spread, COLOR_THRESHOLD
 from .read import VideoReader
 from .mux import choose_container
-from .resume import FilmWriter
+from .resume import by_number, FilmWriter, numbered
 from .gif import GifReader, GifWriter, is_gif
 
 # %% ../../nbs/58_video.process.ipynb #f8af257a
@@ -52,12 +52,15 @@ class StepChain:
 
     def state_arrays(self):
         "`{name: array}` of all steps."
-        return {f'{i}.{k}':v for i,run in enumerate(self.runs) for k,v in run.state_arrays().items()}
+        return numbered([o.state_arrays() for o in self.runs])
 
     def restore(self, arrays): # from `state_arrays`
-        for i,run in enumerate(self.runs):
-            mine = f'{i}.'
-            run.restore({k.removeprefix(mine):v for k,v in arrays.items() if k.startswith(mine)})
+        for run,mine in zip(self.runs, by_number(arrays, len(self.runs))): run.restore(mine)
+
+    def finish(self):
+        "Let the steps say what a person should know of the film."
+        for run in self.runs:
+            if hasattr(run, 'finish'): run.finish()
 
 # %% ../../nbs/58_video.process.ipynb #69cb9a20
 def open_reader(src): # path
@@ -132,6 +135,7 @@ def process_film(film, dst, steps, overwrite, resume, start, end, progress): # a
             stopped = bool(stop)
             if writer.is_empty: raise KeyboardInterrupt if stopped else no_frames(film.src, start, end)
             path = writer.finish(stopped)
+            if not stopped: chain.finish()
             if stopped: raise Interrupted(f'stopped. {path} can be played up to there{writer.resumes}.')
             if stop: raise KeyboardInterrupt
     if film.damage is None: return path
