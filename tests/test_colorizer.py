@@ -114,7 +114,7 @@ def test_a_second_hint_costs_one_look(counted, quality, sizes):
         assert len(asked) == n*sizes
     c.color_analysis(analysis, ColorOptions(vividness=2))
     assert len(asked) == 4*sizes, 'without hints there is nothing to ask'
-    assert all(len(r.reaches) == 2 for r in analysis.renders), 'how far a hint reaches is computed once'
+    assert len(analysis.renders[-1].reaches) == 2, 'how far a hint reaches is computed once'
 
 @pytest.mark.parametrize('quality', ('fast','best'))
 def test_one_hint_after_the_other_is_both_at_once(counted, quality):

@@ -6,8 +6,10 @@
 __all__ = ['QUALITY_SCALES', 'MAX_VIVIDNESS', 'SIZES', 'ColorOptions']
 
 # %% ../../nbs/42_colorize.options.ipynb #5d1be3c1
+import numpy as np
 from dataclasses import dataclass
-from ..basics import OptionError
+from ..basics import is_number, OptionError
+from ..color import warm
 from .hints import read_hints
 
 # %% ../../nbs/42_colorize.options.ipynb #bba57be3
@@ -20,13 +22,21 @@ class ColorOptions:
     "How a photo or film is colored; `OptionError` or `HintError` for what cannot be."
     hints:tuple=() # `[{"x","y","color"}]` in pixels of the upright photo, of a film also `"time"` in seconds; or a JSON file of that
     vividness:float=1. # factor on chroma, 0 to 10; 0 is gray
+    warmth:float=0. # -1 is a colder light, 1 that of the evening
     size:int=None # long side that the network sees, 32 to 2048 px; None is the model's own
     quality:str='fast' # 'best' averages over three render sizes, in about 3 times the network's time
 
     def __post_init__(self):
         low,high = SIZES
-        if not 0 <= self.vividness <= MAX_VIVIDNESS:
-            raise OptionError(f'vividness is {self.vividness:g}: give a number from 0 (grey) to {MAX_VIVIDNESS}; 1 is normal.')
+        if not is_number(self.vividness) or not 0 <= self.vividness <= MAX_VIVIDNESS:
+            raise OptionError(f'vividness is {self.vividness}: give a number from 0 (grey) to {MAX_VIVIDNESS}; 1 is normal.')
+        if not is_number(self.warmth) or abs(self.warmth) > 1:
+            raise OptionError(f'warmth is {self.warmth}: give a number from -1 (cold) to 1 (warm).')
         if self.size is not None and not low <= self.size <= high: raise OptionError(f'size is {self.size}: give {low} to {high} pixels.')
         if self.quality not in QUALITY_SCALES: raise OptionError(f'quality is {self.quality!r}: give {" or ".join(QUALITY_SCALES)}.')
         object.__setattr__(self, 'hints', tuple(read_hints(self.hints)))
+
+    def tone(self, L, ab): # `(h,w)` lightness and `(2,h,w)` colors
+        "`ab` with this vividness and warmth."
+        ab = ab*np.float32(self.vividness)
+        return warm(L, ab, self.warmth) if self.warmth else ab
