@@ -8,7 +8,7 @@ __all__ = ['main']
 # %% ../nbs/95_cli.ipynb #c0607243
 import signal, sys, warnings
 from .command.app import app
-from .command import predict, models, train, evaluate  # each adds its commands to `app`
+from .command import predict, models, suggest, train, evaluate  # each adds its commands to `app`
 
 # %% ../nbs/95_cli.ipynb #b7f62bb6
 def main():

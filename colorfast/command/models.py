@@ -8,7 +8,7 @@ __all__ = ['MAX_LISTED', 'export', 'info']
 # %% ../../nbs/92_command.models.ipynb #c1f82427
 import json
 from .app import command, say
-from .predict import load_pickle
+from .load import load_pickle
 
 # %% ../../nbs/92_command.models.ipynb #697f3617
 @command
