@@ -3,13 +3,14 @@ import json, subprocess, sys, tempfile
 from pathlib import Path
 import numpy as np
 from PIL import Image
+from skimage import data
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT/'samples'
 OUT = ROOT/'docs'/'images'
 HEIGHT = 300  # px of a picture in a strip
 GAP = 6       # px between two pictures
-SUIT = [(190,400), (270,520), (130,600), (400,420), (210,600)]  # points of portrait.jpg
+SUIT = {'x':250, 'y':400, 'color':'#c8501e'}  # of portrait.jpg
 
 def colorize(src, out, *options):
     "The files that `colorfast predict` makes of `src` in the folder `out`."
@@ -49,10 +50,23 @@ def vividness(tmp):
 
 def hints(tmp):
     "One photo without and with the knowledge that the suit was orange."
-    (tmp/'hints.json').write_text(json.dumps([dict(x=x, y=y, color='#c8501e') for x,y in SUIT]))
+    (tmp/'hints.json').write_text(json.dumps([SUIT]))
     plain = colorize(SAMPLES/'portrait.jpg', tmp/'plain')
     guided = colorize(SAMPLES/'portrait.jpg', tmp/'guided', '--hints', str(tmp/'hints.json'))
     strip([upright(SAMPLES/'portrait.jpg'), upright(plain[0]), upright(guided[0])], 'hints')
+
+def doubt(tmp):
+    "One photo, and where its colors are guessed."
+    found = colorize(SAMPLES/'photographer.jpg', tmp/'doubt', '--doubt')
+    strip([upright(o) for o in sorted(found, reverse=True)], 'doubt')
+
+def reference(tmp):
+    "One photo by itself, a photo of the same in color, mirrored and cropped, and what it lends."
+    other = Image.fromarray(np.ascontiguousarray(data.astronaut()[60:,:-60][:,::-1]))
+    other.save(tmp/'other.png')
+    plain = colorize(SAMPLES/'portrait.jpg', tmp/'alone')
+    lent = colorize(SAMPLES/'portrait.jpg', tmp/'lent', '--reference', str(tmp/'other.png'))
+    strip([upright(plain[0]), other, upright(lent[0])], 'reference')
 
 def pan(file, frames=12):
     "A GIF in which a camera passes slowly over a sample."
@@ -74,6 +88,6 @@ def film(tmp):
 def main():
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as d:
-        for make in (before_after, vividness, hints, film): make(Path(d))
+        for make in (before_after, vividness, hints, reference, doubt, film): make(Path(d))
 
 if __name__ == '__main__': main()
