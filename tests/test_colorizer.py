@@ -153,12 +153,12 @@ def test_no_picture_of_nan(broken, hints, quality):
 
 @pytest.mark.parametrize('hints', ((),HINTED), ids=('automatic','hints'))
 def test_the_command_says_so(broken, run, tmp_path, hints):
-    "One sentence for each photo, exit status 1, and nothing is written."
+    "One sentence for each photo, one about hints that all of them share, exit status 1, and nothing is written."
     import json
     for n in 'ab': put(tmp_path/f'{n}.png', png(CAMERA[:64,:64]))
     put(tmp_path/'h.json', json.dumps(hints).encode())
     r = run('predict', 'a.png', 'b.png', '--hints', 'h.json', model=broken).says(1, f'a.png: {SENTENCE}', f'b.png: {SENTENCE}', '2 failed')
-    assert len(r.err.splitlines()) == 3
+    assert len(r.err.splitlines()) == 3 + bool(hints)
     assert not (tmp_path/'colorized').exists()
     r = run('predict', '-', '--hints', 'h.json', input=png(CAMERA[:64,:64]), model=broken).says(1, SENTENCE)
     assert not r.out

@@ -222,7 +222,7 @@ def predict(src:list[str], # photos, films, GIFs, folders (searched to the botto
     options = ColorOptions(hints, vividness, warmth, size, quality)
     pairs = _pairs(src, out, json_)
     process = process_pipe if '-' in (src[0],out) else process_files
-    _check_extras(pairs, process is process_pipe, hints, reference, together, versions, doubt, show_matches, quiet)
+    _check_extras(pairs, process is process_pipe, options.hints and hints, reference, together, versions, doubt, show_matches, quiet)
     step = ColorStep(load_model(model, device, trust_pickle), options, device, tuple(reference or ()), None, versions, doubt, show_matches)
     with _notes_said(quiet): step = _ready(step, pairs, together, all_, quiet)
     began = time.time()
